@@ -1,0 +1,118 @@
+//! Alarms: what an operator is told, once.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::IncidentId;
+
+/// What an alarm is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum AlarmKind {
+    /// This node became primary in place of another.
+    TookOver,
+    /// The primary here has had no replica for a while.
+    NoReplica,
+    /// Redis is down here and no other node serves.
+    Unserved,
+    /// The VIP is here and Redis may not be promoted.
+    PromotionHeld,
+    /// An order to Redis failed and is being tried again.
+    EffectFailed,
+    /// Redis refuses our credentials.
+    AuthRefused,
+    /// Redis reports `MISCONF`.
+    Misconfigured,
+    /// keepalived is not running here.
+    KeepalivedGone,
+    /// keepalived is in FAULT although Redis is well.
+    VrrpFault,
+    /// Acted without a journal, or the journal was damaged.
+    JournalTrouble,
+}
+
+impl AlarmKind {
+    /// The word used in keys, history and filters.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TookOver => "took-over",
+            Self::NoReplica => "no-replica",
+            Self::Unserved => "unserved",
+            Self::PromotionHeld => "promotion-held",
+            Self::EffectFailed => "effect-failed",
+            Self::AuthRefused => "auth-refused",
+            Self::Misconfigured => "misconfigured",
+            Self::KeepalivedGone => "keepalived-gone",
+            Self::VrrpFault => "vrrp-fault",
+            Self::JournalTrouble => "journal-trouble",
+        }
+    }
+
+    /// How loud it is.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::TookOver | Self::NoReplica | Self::VrrpFault | Self::KeepalivedGone => {
+                Severity::Warning
+            }
+            Self::Unserved
+            | Self::PromotionHeld
+            | Self::EffectFailed
+            | Self::AuthRefused
+            | Self::Misconfigured
+            | Self::JournalTrouble => Severity::Critical,
+        }
+    }
+}
+
+impl fmt::Display for AlarmKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// How loud an alarm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Severity {
+    /// Served, but with less than the configured safety.
+    Warning,
+    /// Not served, or not safe.
+    Critical,
+}
+
+/// Where in its life an alarm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AlarmStatus {
+    /// Said for the first time in its incident.
+    Raised,
+    /// Said again: still true after the repeat interval.
+    Repeated,
+    /// No longer true.
+    Resolved,
+}
+
+impl fmt::Display for AlarmStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Raised => "raised",
+            Self::Repeated => "repeated",
+            Self::Resolved => "resolved",
+        })
+    }
+}
+
+/// One message to one sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The incident it belongs to: with `kind` the key of deduplication.
+    pub incident: IncidentId,
+    /// What it is about.
+    pub kind: AlarmKind,
+    /// Raised, repeated or resolved.
+    pub status: AlarmStatus,
+    /// One line.
+    pub title: String,
+    /// What happened and what to do.
+    pub content: String,
+}

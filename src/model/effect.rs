@@ -1,0 +1,135 @@
+//! Orders, imperative. What comes of each is an [`Outcome`], which travels as an event.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::alarm::Alarm;
+use super::record::Seq;
+use super::redis::Endpoint;
+
+/// Something to be done about the world. At least once, idempotent, bounded in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// `REPLICAOF NO ONE`, confirmed by `ROLE`.
+    Promote,
+    /// `REPLICAOF target`, confirmed by `ROLE`; never while `target` is an address of this host.
+    Follow {
+        /// Whom to follow: the VIP, or a fixed peer.
+        target: Endpoint,
+    },
+    /// Write the `eligible` track file: false makes keepalived enter FAULT.
+    SetEligible {
+        /// May keepalived hold the VIP here?
+        eligible: bool,
+    },
+    /// Write the `bias` track file: what is added to the VRRP priority.
+    SetBias {
+        /// 0 to 253.
+        bias: u8,
+    },
+    /// Keep the VIP as /32 (/128) on `lo` for a while, so that clients are refused instead of ignored.
+    Drain {
+        /// For how long, in milliseconds.
+        hold_ms: u64,
+    },
+    /// Take the VIP off the interface: only ever where keepalived is dead.
+    RemoveVip,
+    /// Start Redis and wait until it is ready.
+    StartRedis,
+    /// Stop Redis and wait until it is gone.
+    StopRedis,
+    /// Send an alarm to one sink.
+    SendAlarm {
+        /// Name of the sink in the configuration.
+        sink: String,
+        /// What to say.
+        alarm: Alarm,
+    },
+}
+
+impl Effect {
+    /// The word used in history, metrics and the transition table.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Promote => "promote",
+            Self::Follow { .. } => "follow",
+            Self::SetEligible { .. } => "set-eligible",
+            Self::SetBias { .. } => "set-bias",
+            Self::Drain { .. } => "drain",
+            Self::RemoveVip => "remove-vip",
+            Self::StartRedis => "start-redis",
+            Self::StopRedis => "stop-redis",
+            Self::SendAlarm { .. } => "send-alarm",
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Follow { target } => write!(f, "follow {target}"),
+            Self::SetEligible { eligible } => write!(f, "set-eligible {}", u8::from(*eligible)),
+            Self::SetBias { bias } => write!(f, "set-bias {bias}"),
+            Self::Drain { hold_ms } => write!(f, "drain {hold_ms} ms"),
+            Self::SendAlarm { sink, alarm } => {
+                write!(f, "send-alarm {} {} to {sink}", alarm.kind, alarm.status)
+            }
+            Self::Promote | Self::RemoveVip | Self::StartRedis | Self::StopRedis => {
+                f.write_str(self.word())
+            }
+        }
+    }
+}
+
+/// Which effect: the record that ordered it and its place in that record's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EffectId {
+    /// The ordering record.
+    pub seq: Seq,
+    /// Index in its `effects`.
+    pub index: u16,
+}
+
+impl fmt::Display for EffectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.seq, self.index)
+    }
+}
+
+/// How an effect ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Done and confirmed. The text says what was seen, or is empty.
+    Done(String),
+    /// The world said no, or it would have been harmful.
+    Refused(String),
+    /// No confirmation before the effect's deadline.
+    TimedOut,
+    /// It failed.
+    Failed(String),
+    /// A later order of the same sort made it pointless.
+    Superseded,
+}
+
+impl Outcome {
+    /// True for [`Outcome::Done`].
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(text) if text.is_empty() => f.write_str("done"),
+            Self::Done(text) => write!(f, "done: {text}"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::Failed(why) => write!(f, "failed: {why}"),
+            Self::Superseded => f.write_str("superseded"),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Facts, past tense: everything that reaches the machine.
+
+use serde::{Deserialize, Serialize};
+
+use super::effect::{EffectId, Outcome};
+use super::redis::{Probe, RedisId};
+use super::settings::Settings;
+use super::time::At;
+use super::vrrp::{Notified, SpoolPosition};
+
+/// A fact. Variants are stored by position: append, never reorder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The agent started. Until `AgentReady`, facts are folded and nothing is decided.
+    AgentStarted {
+        /// Version of rha.
+        version: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// The settings in force from here on, so that a replay needs nothing but the journal.
+    Configured(Settings),
+    /// A reload was refused; the settings before it stay in force.
+    ConfigRejected {
+        /// The one-line error.
+        error: String,
+    },
+    /// The first look at the world is complete: spool taken in, Redis probed, addresses listed.
+    AgentReady {
+        /// The VIP is on this host's interface.
+        vip_here: bool,
+        /// keepalived is running; `None` where this cannot be known.
+        keepalived: Option<bool>,
+    },
+    /// The agent was asked to stop; Redis and the VIP stay as they are.
+    AgentStopping,
+    /// keepalived wrote a notify line.
+    VrrpNotified(Notified),
+    /// A notify line that is none; kept, so that nothing is lost.
+    NotifyUnparsed {
+        /// The line, escaped, at most 200 bytes of it.
+        raw: String,
+        /// What is wrong with it.
+        why: String,
+        /// When `rha-event` read it.
+        stamped: At,
+        /// Where it stood in the spool.
+        spool: SpoolPosition,
+    },
+    /// The VIP appeared on or vanished from the interface (netlink).
+    VipChanged {
+        /// It is there.
+        here: bool,
+    },
+    /// keepalived's process appeared or vanished.
+    KeepalivedChanged {
+        /// It runs.
+        running: bool,
+    },
+    /// A connection to the local Redis was made and its process is being watched.
+    RedisAttached {
+        /// Process id as Redis reports it.
+        pid: u32,
+        /// Identity of the process.
+        run_id: RedisId,
+        /// `redis_version`.
+        version: String,
+        /// The process is watched by pidfd: its exit will be seen at once.
+        watched: bool,
+    },
+    /// A health check of the local Redis.
+    RedisProbed(Probe),
+    /// The watched process of the local Redis exited: final, no counting.
+    RedisExited {
+        /// Its process id.
+        pid: u32,
+    },
+    /// A health check of another node's Redis, at that node's own address.
+    PeerProbed {
+        /// Name of the node.
+        peer: String,
+        /// What came of it.
+        probe: Probe,
+    },
+    /// A timer of the machine fired.
+    DeadlinePassed {
+        /// Which one.
+        deadline: Deadline,
+    },
+    /// An effect ended.
+    EffectFinished {
+        /// Which one.
+        effect: EffectId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// An operator suspended automatic actions.
+    OperatorPaused {
+        /// Until when, wall time in microseconds; `None` for until resumed.
+        until_us: Option<i64>,
+        /// Why.
+        reason: String,
+        /// Who.
+        operator: Operator,
+    },
+    /// An operator ended the pause.
+    OperatorResumed {
+        /// Who.
+        operator: Operator,
+    },
+    /// An operator asked for something to be done to the local Redis.
+    OperatorAsked {
+        /// What.
+        request: RedisRequest,
+        /// Who.
+        operator: Operator,
+    },
+    /// rha had to act without being able to record it; this says afterwards what was done.
+    ActedUnrecorded {
+        /// When it happened.
+        at: At,
+        /// Why the journal could not be written.
+        why: String,
+        /// What was done.
+        what: String,
+    },
+    /// A journal that could not be read was set aside.
+    JournalQuarantined {
+        /// Where the damaged one was moved to.
+        path: String,
+        /// What was wrong.
+        why: String,
+    },
+    /// Spool bytes that are no frame were passed over.
+    SpoolDamaged {
+        /// Where reading went on.
+        spool: SpoolPosition,
+        /// How many bytes were passed over.
+        skipped_bytes: u64,
+    },
+}
+
+impl Event {
+    /// The word used by `rha history --kind`, metrics and logs.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::AgentStarted { .. } => "agent-started",
+            Self::Configured(_) => "configured",
+            Self::ConfigRejected { .. } => "config-rejected",
+            Self::AgentReady { .. } => "agent-ready",
+            Self::AgentStopping => "agent-stopping",
+            Self::VrrpNotified(_) => "vrrp-notified",
+            Self::NotifyUnparsed { .. } => "notify-unparsed",
+            Self::VipChanged { .. } => "vip-changed",
+            Self::KeepalivedChanged { .. } => "keepalived-changed",
+            Self::RedisAttached { .. } => "redis-attached",
+            Self::RedisProbed(_) => "redis-probed",
+            Self::RedisExited { .. } => "redis-exited",
+            Self::PeerProbed { .. } => "peer-probed",
+            Self::DeadlinePassed { .. } => "deadline-passed",
+            Self::EffectFinished { .. } => "effect-finished",
+            Self::OperatorPaused { .. } => "operator-paused",
+            Self::OperatorResumed { .. } => "operator-resumed",
+            Self::OperatorAsked { .. } => "operator-asked",
+            Self::ActedUnrecorded { .. } => "acted-unrecorded",
+            Self::JournalQuarantined { .. } => "journal-quarantined",
+            Self::SpoolDamaged { .. } => "spool-damaged",
+        }
+    }
+
+    /// Every kind, in stored order, for completions and error messages.
+    pub const KINDS: [&'static str; 21] = [
+        "agent-started",
+        "configured",
+        "config-rejected",
+        "agent-ready",
+        "agent-stopping",
+        "vrrp-notified",
+        "notify-unparsed",
+        "vip-changed",
+        "keepalived-changed",
+        "redis-attached",
+        "redis-probed",
+        "redis-exited",
+        "peer-probed",
+        "deadline-passed",
+        "effect-finished",
+        "operator-paused",
+        "operator-resumed",
+        "operator-asked",
+        "acted-unrecorded",
+        "journal-quarantined",
+        "spool-damaged",
+    ];
+
+    /// Where in the spool this event stood, if it came from there.
+    #[must_use]
+    pub fn spool(&self) -> Option<SpoolPosition> {
+        match self {
+            Self::VrrpNotified(notified) => notified.spool,
+            Self::NotifyUnparsed { spool, .. } | Self::SpoolDamaged { spool, .. } => Some(*spool),
+            _ => None,
+        }
+    }
+}
+
+/// The machine's timers. At most one of each is armed for an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Deadline {
+    /// A node of lower priority has waited for a higher one at the first start.
+    Negotiation,
+    /// A failed order to Redis is due to be tried again.
+    Retry,
+    /// Redis has been down here for a while: does anybody serve?
+    Unserved,
+    /// The primary has been without a replica for a while.
+    Redundancy,
+    /// The VIP and keepalived's last word have disagreed for a while.
+    Reconcile,
+    /// keepalived has been gone for a while.
+    KeepalivedGone,
+    /// An unresolved alarm is due to be said again.
+    Repeat,
+    /// The pause is over.
+    PauseExpiry,
+}
+
+impl Deadline {
+    /// The word used in history.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Negotiation => "negotiation",
+            Self::Retry => "retry",
+            Self::Unserved => "unserved",
+            Self::Redundancy => "redundancy",
+            Self::Reconcile => "reconcile",
+            Self::KeepalivedGone => "keepalived-gone",
+            Self::Repeat => "repeat",
+            Self::PauseExpiry => "pause-expiry",
+        }
+    }
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// User id, as the kernel says it (`SO_PEERCRED`).
+    pub uid: u32,
+    /// Login name, or empty.
+    pub user: String,
+    /// The command line, as the command itself reports it.
+    pub command: String,
+}
+
+/// What an operator can ask of the local Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RedisRequest {
+    /// Start it and wait until it is ready.
+    Start,
+    /// Stop it and wait until it is gone.
+    Stop,
+    /// Stop, then start.
+    Restart,
+}
