@@ -1,1 +1,80 @@
-//! To be written.
+//! Decides. Never sleeps, reads a clock, logs, fails, or touches the world.
+//!
+//! [`step`] folds one event into the [`State`] of one instance and answers with a
+//! [`Decision`]. The same state and the same event give the same decision, always: that is what
+//! `rha replay` checks. What is decided stands in one place, the [`table`]:
+//!
+//! ```text
+//!  Event ──observe──> facts in State + Trigger ──table──> Row ──apply──> Decision
+//! ```
+//!
+//! The duties of the caller, in this order: stamp the event, `step`, append the record, flush, and
+//! only then carry out the effects; every effect's outcome comes back as an event.
+
+mod alarm;
+mod apply;
+pub mod guard;
+mod health;
+mod observe;
+mod state;
+pub mod table;
+
+pub use health::Health;
+pub use health::Status;
+pub use state::{Armed, Incident, Peer, State};
+
+use crate::model::decision::Decision;
+use crate::model::event::Event;
+use crate::model::record::{Record, Seq};
+use crate::model::time::At;
+
+/// Version of the rules. Grows whenever the table, a guard or an order changes what is decided, so
+/// that a replay can tell "the logic changed" from "not deterministic".
+pub const RULESET: u16 = 1;
+
+/// Folds `event` into `state` and decides. `seq` names the record that the decision will be.
+pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {
+    let stamp = state::Stamp { seq, at };
+    let observed = observe::observe(state, stamp, event);
+    let mut draft = apply::Draft::new(stamp);
+    draft.notes.extend(observed.note);
+    if state.live {
+        if let Some(trigger) = observed.trigger {
+            let row = table::find(state, trigger);
+            apply::apply(state, row, &mut draft);
+        }
+        apply::settle(state, &mut draft);
+    }
+    draft.into_decision()
+}
+
+/// [`step`], and the record that comes of it. The agent and the replay both build records here.
+pub fn decide(
+    state: &mut State,
+    seq: Seq,
+    at: At,
+    instance: &str,
+    cause: Option<Seq>,
+    event: Event,
+) -> Record {
+    let before = state.incident.as_ref().map(|incident| incident.id);
+    let decision = step(state, seq, at, &event);
+    let incident = state
+        .incident
+        .as_ref()
+        .map(|incident| incident.id)
+        .or(before);
+    Record {
+        seq,
+        at,
+        instance: instance.to_owned(),
+        cause,
+        ruleset: RULESET,
+        incident,
+        event,
+        decision,
+    }
+}
+
+#[cfg(test)]
+mod tests;

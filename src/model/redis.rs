@@ -131,7 +131,7 @@ impl fmt::Debug for RedisId {
 }
 
 /// Where a Redis can be reached.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Endpoint {
     /// IP address or host name.
     pub host: String,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::redis::{Endpoint, Grade};
 
 /// The settings of one instance on one node, as journaled in `Configured`. Durations in milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settings {
     /// Name of this node.
     pub node: String,

@@ -1,0 +1,156 @@
+//! Alarm deduplication: a pure function of the incident. First, repeat, resolved, suppressed.
+//!
+//! Within an incident an alarm is sent once; a second one of another kind is sent only if it is
+//! louder than all before it. When the role settles, each alarm that was raised is resolved once.
+
+use std::borrow::Cow;
+
+use super::apply::Draft;
+use super::state::State;
+use super::table::Row;
+use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
+use crate::model::decision::Note;
+use crate::model::effect::Effect;
+use crate::model::event::Deadline;
+
+/// Raises `kind` in the open incident, or records why not.
+pub(super) fn raise(state: &mut State, draft: &mut Draft, kind: AlarmKind, row: &Row) {
+    let Some(incident) = &mut state.incident else {
+        return;
+    };
+    if incident.raised.contains_key(&kind) {
+        suppress(draft, kind, "said already in this incident");
+        return;
+    }
+    let loudest = incident.raised.keys().map(|raised| raised.severity()).max();
+    if loudest.is_some_and(|loudest| loudest >= kind.severity()) {
+        suppress(
+            draft,
+            kind,
+            "a louder or equal alarm of this incident is out",
+        );
+        return;
+    }
+    incident.raised.insert(kind, row.because.to_owned());
+    send(state, draft, kind, AlarmStatus::Raised, row.because);
+    if state.settings.repeat_ms > 0 {
+        draft.arm(state, Deadline::Repeat, state.settings.repeat_ms);
+    }
+}
+
+/// Records an alarm that is not sent.
+pub(super) fn suppress(draft: &mut Draft, kind: AlarmKind, why: &'static str) {
+    draft.notes.push(Note::AlarmSuppressed {
+        kind,
+        why: Cow::Borrowed(why),
+    });
+}
+
+/// Says every unresolved alarm again.
+pub(super) fn repeat(state: &mut State, draft: &mut Draft) {
+    let Some(raised) = state
+        .incident
+        .as_ref()
+        .map(|incident| incident.raised.clone())
+    else {
+        return;
+    };
+    for (kind, because) in raised {
+        send(state, draft, kind, AlarmStatus::Repeated, &because);
+    }
+    draft.arm(state, Deadline::Repeat, state.settings.repeat_ms);
+}
+
+/// Takes every raised alarm back: the incident is over.
+pub(super) fn resolve(state: &mut State, draft: &mut Draft) {
+    let Some(raised) = state
+        .incident
+        .as_ref()
+        .map(|incident| incident.raised.clone())
+    else {
+        return;
+    };
+    for kind in raised.into_keys() {
+        send(state, draft, kind, AlarmStatus::Resolved, "");
+    }
+    state.deadlines.remove(&Deadline::Repeat);
+}
+
+fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, because: &str) {
+    let Some(incident) = &state.incident else {
+        return;
+    };
+    let title = match status {
+        AlarmStatus::Raised => headline(kind).to_owned(),
+        AlarmStatus::Repeated => format!("Still: {}", headline(kind)),
+        AlarmStatus::Resolved => format!("Resolved: {}", headline(kind)),
+    };
+    let content = match status {
+        AlarmStatus::Raised | AlarmStatus::Repeated => format!(
+            "{because} Node {}, VIP {}, incident {}. {}",
+            state.settings.node,
+            state.settings.vip,
+            incident.id,
+            advice(kind)
+        ),
+        AlarmStatus::Resolved => format!(
+            "Node {} is {} for VIP {}, with {} replica(s) attached. Incident {} is over.",
+            state.settings.node,
+            state.role,
+            state.settings.vip,
+            state.replicas_online(),
+            incident.id
+        ),
+    };
+    for sink in &state.settings.sinks {
+        let alarm = Alarm {
+            incident: incident.id,
+            kind,
+            status,
+            title: title.clone(),
+            content: content.clone(),
+        };
+        draft.effects.push(Effect::SendAlarm {
+            sink: sink.clone(),
+            alarm,
+        });
+    }
+}
+
+/// The first line, in the words that the old scripts used where they had any.
+fn headline(kind: AlarmKind) -> &'static str {
+    match kind {
+        AlarmKind::TookOver => "New MASTER",
+        AlarmKind::NoReplica => "No replica",
+        AlarmKind::Unserved => "Fault: Redis is down and nobody serves",
+        AlarmKind::PromotionHeld => "Promotion held",
+        AlarmKind::EffectFailed => "An order failed",
+        AlarmKind::AuthRefused => "Redis refuses the password",
+        AlarmKind::Misconfigured => "Redis refuses writes (MISCONF)",
+        AlarmKind::KeepalivedGone => "keepalived is not running",
+        AlarmKind::VrrpFault => "Fault: keepalived",
+        AlarmKind::JournalTrouble => "Journal trouble",
+    }
+}
+
+/// What to do at three in the morning.
+fn advice(kind: AlarmKind) -> &'static str {
+    match kind {
+        AlarmKind::TookOver => {
+            "Writes are served here, without a replica until the other node is back: look at it with rha status, start its Redis with rha redis start."
+        }
+        AlarmKind::NoReplica => "Writes are served, but exist once only: look at the other node.",
+        AlarmKind::Unserved => "Start Redis on either node: rha redis start.",
+        AlarmKind::PromotionHeld => {
+            "Nobody serves writes until the gate opens: rha history says which guard shut it, rha resume ends a pause."
+        }
+        AlarmKind::EffectFailed => "It is tried again; rha history has the error.",
+        AlarmKind::AuthRefused => {
+            "Put the right password into password_file, then reload rha (SIGHUP)."
+        }
+        AlarmKind::Misconfigured => "Look at Redis' log and at the disk that it saves to.",
+        AlarmKind::KeepalivedGone => "Start keepalived on this node.",
+        AlarmKind::VrrpFault => "Look at the interface and at keepalived's log.",
+        AlarmKind::JournalTrouble => "Look at rha's log; rha verify checks the journal.",
+    }
+}

@@ -1,0 +1,234 @@
+//! Turns a row of the table into a decision, with the settings' values.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::guard::gate_blocker;
+use super::state::{Incident, OrderKind, Stamp, State, arm};
+use super::table::{Order, Row, Trigger};
+use super::{alarm, guard};
+use crate::model::decision::{Decision, Note, RuleId, Transition};
+use crate::model::effect::{Effect, EffectId};
+use crate::model::event::Deadline;
+use crate::model::record::Seq;
+use crate::model::redis::RedisRole;
+use crate::model::role::Role;
+
+/// A decision in the making.
+pub(super) struct Draft {
+    stamp: Stamp,
+    transition: Option<Transition>,
+    rule: Option<RuleId>,
+    pub effects: Vec<Effect>,
+    pub notes: Vec<Note>,
+}
+
+impl Draft {
+    pub fn new(stamp: Stamp) -> Self {
+        Self {
+            stamp,
+            transition: None,
+            rule: None,
+            effects: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    pub fn into_decision(self) -> Decision {
+        let Self {
+            stamp: _,
+            transition,
+            rule,
+            effects,
+            notes,
+        } = self;
+        Decision {
+            transition,
+            rule,
+            effects,
+            notes,
+        }
+    }
+
+    pub fn arm(&self, state: &mut State, deadline: Deadline, in_ms: u64) {
+        arm(state, self.stamp, deadline, in_ms);
+    }
+
+    /// Adds an effect whose outcome the machine waits for.
+    fn order(&mut self, state: &mut State, kind: OrderKind, effect: Effect) {
+        // A decision has at most a handful of effects.
+        let index = u16::try_from(self.effects.len()).unwrap_or(u16::MAX);
+        state.orders.insert(
+            EffectId {
+                seq: self.stamp.seq,
+                index,
+            },
+            kind,
+        );
+        self.effects.push(effect);
+    }
+}
+
+/// Applies a row: the role first, so that orders and alarms see the new one.
+pub(super) fn apply(state: &mut State, row: &'static Row, draft: &mut Draft) {
+    // The check that changes nothing, once a second for ever, is left unnamed.
+    if row.is_silent() && row.on == Trigger::Checked {
+        return;
+    }
+    draft.rule = Some(RuleId(Cow::Borrowed(row.id)));
+    if let Some(to) = row.to.filter(|to| *to != state.role) {
+        draft.transition = Some(Transition {
+            from: state.role,
+            to,
+        });
+        enter(state, to);
+    }
+    for order in row.then {
+        carry_out(state, row, *order, draft);
+    }
+}
+
+/// What every change of role means for the timers.
+fn enter(state: &mut State, to: Role) {
+    state.role = to;
+    state.retries = 0;
+    state.drift = 0;
+    state.deadlines.remove(&Deadline::Retry);
+    state.deadlines.remove(&Deadline::Negotiation);
+    if to != Role::Primary {
+        state.deadlines.remove(&Deadline::Redundancy);
+    }
+    if to != Role::Fault {
+        state.deadlines.remove(&Deadline::Unserved);
+    }
+}
+
+fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Draft) {
+    match order {
+        Order::Promote => draft.order(state, OrderKind::Promote, Effect::Promote),
+        Order::Follow => {
+            let target = state.settings.follow.clone();
+            draft.order(state, OrderKind::Follow, Effect::Follow { target });
+        }
+        Order::Eligible(eligible) if state.eligible == Some(eligible) => {}
+        Order::Eligible(eligible) => {
+            state.eligible = Some(eligible);
+            draft.order(state, OrderKind::Other, Effect::SetEligible { eligible });
+        }
+        Order::Bias(raised) => {
+            let bias = if raised { state.settings.bias } else { 0 };
+            if state.bias != Some(bias) {
+                state.bias = Some(bias);
+                draft.order(state, OrderKind::Other, Effect::SetBias { bias });
+            }
+        }
+        Order::Drain if state.settings.drain_ms == 0 => {}
+        // Without its outcome being waited for: a refused drain costs a second, not the failover.
+        Order::Drain => draft.effects.push(Effect::Drain {
+            hold_ms: state.settings.drain_ms,
+        }),
+        Order::RemoveVip => draft.order(state, OrderKind::Other, Effect::RemoveVip),
+        Order::StartRedis => draft.order(state, OrderKind::Other, Effect::StartRedis),
+        Order::StopRedis => draft.order(state, OrderKind::Other, Effect::StopRedis),
+        Order::Raise(kind) => alarm::raise(state, draft, kind, row),
+        Order::Suppress(kind, why) => alarm::suppress(draft, kind, why),
+        Order::Repeat => alarm::repeat(state, draft),
+        Order::Arm(deadline) => {
+            let in_ms = wait_ms(state, deadline);
+            draft.arm(state, deadline, in_ms);
+        }
+        Order::Disarm(deadline) => {
+            state.deadlines.remove(&deadline);
+        }
+        Order::OpenIncident => open_incident(state, draft),
+        Order::GrowEpoch => {
+            state.epoch += 1;
+            draft.notes.push(Note::Epoch(state.epoch));
+        }
+        Order::NameBlocker => {
+            if let Some(guard) = gate_blocker(state) {
+                draft.notes.push(Note::Blocked {
+                    guard: Cow::Borrowed(guard),
+                });
+            }
+        }
+    }
+}
+
+/// How long a timer that the table sets runs, in milliseconds.
+fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
+    let settings = &state.settings;
+    match deadline {
+        Deadline::Negotiation => settings
+            .negotiation_ms
+            .saturating_mul(u64::from(settings.rank)),
+        Deadline::Retry => {
+            let wait = settings.retry_ms.saturating_mul(1 << state.retries.min(5));
+            state.retries = state.retries.saturating_add(1);
+            wait
+        }
+        Deadline::Unserved => settings.unserved_ms,
+        Deadline::Redundancy => settings.redundancy_ms,
+        Deadline::Reconcile => settings.reconcile_ms,
+        Deadline::KeepalivedGone => settings.keepalived_gone_ms,
+        Deadline::Repeat | Deadline::PauseExpiry => settings.repeat_ms,
+    }
+}
+
+fn open_incident(state: &mut State, draft: &mut Draft) {
+    if state.incident.is_some() {
+        return;
+    }
+    let id: Seq = draft.stamp.seq;
+    state.incident = Some(Incident {
+        id,
+        opened: draft.stamp.at,
+        raised: BTreeMap::new(),
+    });
+    draft.notes.push(Note::IncidentOpened(id));
+}
+
+/// Closes the incident once the role has settled, and takes its alarms back.
+pub(super) fn settle(state: &mut State, draft: &mut Draft) {
+    let Some(id) = state.incident.as_ref().map(|incident| incident.id) else {
+        return;
+    };
+    if id == draft.stamp.seq || !is_settled(state) {
+        return;
+    }
+    alarm::resolve(state, draft);
+    state.incident = None;
+    draft.notes.push(Note::IncidentClosed(id));
+}
+
+/// Primary with a replica, or a replica with a live link; nothing under way, Redis answering.
+fn is_settled(state: &State) -> bool {
+    let answering = state.is_up()
+        && state
+            .grade
+            .is_some_and(crate::model::redis::Grade::is_ready);
+    if !answering
+        || guard::Guard::OrderPending.holds(state)
+        || state.keepalived == Some(false)
+        || state.deadlines.contains_key(&Deadline::Retry)
+    {
+        return false;
+    }
+    match state.role {
+        Role::Primary => {
+            state.is_vrrp_master()
+                && state.redis_role() == Some(RedisRole::Master)
+                && !guard::Guard::Lonely.holds(state)
+        }
+        Role::Replica | Role::Stopped => state
+            .redis
+            .as_ref()
+            .is_some_and(|seen| seen.role == RedisRole::Replica && seen.link_up),
+        Role::Undecided
+        | Role::Promoting
+        | Role::Demoting
+        | Role::Held
+        | Role::Fenced
+        | Role::Fault => false,
+    }
+}

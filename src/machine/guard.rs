@@ -1,0 +1,158 @@
+//! The named conditions of the table, and the promotion gate.
+
+use super::health::Status;
+use super::state::{OrderKind, State};
+use crate::model::redis::{Grade, RedisRole};
+use crate::model::vrrp::VrrpState;
+
+/// A named condition on the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Automatic actions are suspended by an operator.
+    Paused,
+    /// keepalived's last word is MASTER.
+    VipHere,
+    /// Every guard of the promotion gate holds.
+    GateOpen,
+    /// Redis is believed to be up.
+    RedisUp,
+    /// Redis is believed to be down.
+    RedisDown,
+    /// Redis reports that it is a master.
+    RedisIsMaster,
+    /// keepalived is known not to run.
+    KeepalivedGone,
+    /// keepalived stopped, or the instance was removed from it.
+    VrrpStopped,
+    /// keepalived is in FAULT.
+    VrrpFault,
+    /// Nobody has ever led here, and a node of higher priority may be about to.
+    FirstStart,
+    /// This node has led, or followed somebody, before.
+    HasHistory,
+    /// Another node's Redis is a master.
+    PeerServes,
+    /// No replica is attached although there are other nodes.
+    Lonely,
+    /// A role order to Redis is on its way.
+    OrderPending,
+}
+
+impl Guard {
+    /// The word in the table and the diagram.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::VipHere => "vip-here",
+            Self::GateOpen => "gate-open",
+            Self::RedisUp => "redis-up",
+            Self::RedisDown => "redis-down",
+            Self::RedisIsMaster => "redis-is-master",
+            Self::KeepalivedGone => "keepalived-gone",
+            Self::VrrpStopped => "vrrp-stopped",
+            Self::VrrpFault => "vrrp-fault",
+            Self::FirstStart => "first-start",
+            Self::HasHistory => "has-history",
+            Self::PeerServes => "peer-serves",
+            Self::Lonely => "lonely",
+            Self::OrderPending => "order-pending",
+        }
+    }
+
+    /// Does it hold?
+    #[must_use]
+    pub fn holds(self, state: &State) -> bool {
+        match self {
+            Self::Paused => state.paused.is_some(),
+            Self::VipHere => state.is_vrrp_master(),
+            Self::GateOpen => gate_blocker(state).is_none(),
+            Self::RedisUp => state.is_up(),
+            Self::RedisDown => state.health.status == Status::Down,
+            Self::RedisIsMaster => state.redis_role() == Some(RedisRole::Master),
+            Self::KeepalivedGone => state.keepalived == Some(false),
+            Self::VrrpStopped => {
+                matches!(state.vrrp, Some(VrrpState::Stop | VrrpState::Deleted))
+            }
+            Self::VrrpFault => state.vrrp == Some(VrrpState::Fault),
+            Self::FirstStart => state.settings.rank > 0 && state.epoch == 0 && !state.linked_once,
+            Self::HasHistory => state.epoch > 0 || state.linked_once,
+            Self::PeerServes => state.peer_serves(),
+            Self::Lonely => !state.settings.peers.is_empty() && state.replicas_online() == 0,
+            Self::OrderPending => {
+                state.is_pending(OrderKind::Promote) || state.is_pending(OrderKind::Follow)
+            }
+        }
+    }
+}
+
+/// A guard of the promotion gate: name, sentence, and whether it lets the promotion through.
+pub struct GateGuard {
+    /// The name that a blocked promotion is recorded with.
+    pub name: &'static str,
+    /// What it asks for.
+    pub asks: &'static str,
+    passes: fn(&State) -> bool,
+}
+
+/// The promotion gate, in the order in which it is asked. The first that says no is recorded.
+pub const GATE: [GateGuard; 5] = [
+    GateGuard {
+        name: "not-paused",
+        asks: "no operator has paused automatic actions",
+        passes: |state| state.paused.is_none(),
+    },
+    GateGuard {
+        name: "redis-ready",
+        asks: "Redis is up and its last check was answered",
+        passes: |state| {
+            let settled = state
+                .grade
+                .is_some_and(|g| g.is_ready() || g == Grade::Loading);
+            settled && state.health.status == Status::Up
+        },
+    },
+    GateGuard {
+        name: "not-loading",
+        asks: "Redis is not reading its data set from disk",
+        passes: |state| {
+            state.grade != Some(Grade::Loading)
+                && !state.redis.as_ref().is_some_and(|seen| seen.loading)
+        },
+    },
+    GateGuard {
+        name: "no-sync-in-progress",
+        asks: "Redis is not in the middle of receiving a data set: promoted then, it would be empty",
+        passes: |state| {
+            !state
+                .redis
+                .as_ref()
+                .is_some_and(|seen| seen.sync_in_progress)
+        },
+    },
+    GateGuard {
+        name: "not-following-itself",
+        asks: "Redis was not told to follow its own address",
+        passes: |state| !follows_itself(state),
+    },
+];
+
+/// The name of the first guard that shuts the promotion gate.
+#[must_use]
+pub fn gate_blocker(state: &State) -> Option<&'static str> {
+    GATE.iter()
+        .find(|guard| !(guard.passes)(state))
+        .map(|guard| guard.name)
+}
+
+/// Redis follows this node's own address. (Following the VIP while it is here is how every
+/// promotion begins, and is cured by it.)
+pub(super) fn follows_itself(state: &State) -> bool {
+    let Some(master) = state.redis.as_ref().and_then(|seen| seen.master.as_ref()) else {
+        return false;
+    };
+    let own = &state.settings.own;
+    let is_local = master.host == own.host
+        || ["127.0.0.1", "::1", "localhost"].contains(&master.host.as_str());
+    is_local && master.port == own.port
+}

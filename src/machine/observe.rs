@@ -1,0 +1,355 @@
+//! Folds an event into the facts of the state, and says what it means: a trigger of the table.
+
+use std::borrow::Cow;
+
+use super::health::{Change, Health};
+use super::state::{OrderKind, Pause, Peer, Stamp, State, arm};
+use super::table::Trigger;
+use crate::model::decision::Note;
+use crate::model::effect::Outcome;
+use crate::model::event::{Deadline, Event, RedisRequest};
+use crate::model::redis::{Grade, Observation, Probe, RedisRole};
+use crate::model::vrrp::{Notification, Subject, VrrpState, Word};
+
+/// What an event means.
+#[derive(Default)]
+pub(super) struct Observed {
+    /// What the table is asked; `None` where the fact is only remembered.
+    pub trigger: Option<Trigger>,
+    /// What a reader should see beside it.
+    pub note: Option<Note>,
+}
+
+impl From<Trigger> for Observed {
+    fn from(trigger: Trigger) -> Self {
+        Self {
+            trigger: Some(trigger),
+            note: None,
+        }
+    }
+}
+
+impl Observed {
+    fn noticed(text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            trigger: None,
+            note: Some(Note::Noticed(text.into())),
+        }
+    }
+}
+
+/// Folds `event` into `state`.
+pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observed {
+    match event {
+        Event::AgentStarted { .. } => started(state, stamp),
+        Event::Configured(settings) => {
+            state.settings = settings.clone();
+            state.peers.retain(|name, _| settings.peers.contains(name));
+            Trigger::Configured.into()
+        }
+        Event::AgentReady {
+            vip_here,
+            keepalived,
+        } => {
+            state.live = true;
+            state.keepalived = *keepalived;
+            ready(state, *vip_here)
+        }
+        Event::VrrpNotified(notified) => notified_of(state, &notified.notification),
+        Event::VipChanged { here } => {
+            state.vip_here = *here;
+            watch_agreement(state, stamp);
+            Observed::default()
+        }
+        Event::KeepalivedChanged { running } => {
+            state.keepalived = Some(*running);
+            if *running {
+                state.deadlines.remove(&Deadline::KeepalivedGone);
+            } else {
+                arm(
+                    state,
+                    stamp,
+                    Deadline::KeepalivedGone,
+                    state.settings.keepalived_gone_ms,
+                );
+            }
+            Observed::default()
+        }
+        Event::RedisAttached { pid, run_id, .. } => {
+            state.pid = Some(*pid);
+            let restarted = state.run_id.is_some_and(|known| known != *run_id);
+            state.run_id = Some(*run_id);
+            if restarted && state.is_up() {
+                gone(state)
+            } else {
+                Observed::default()
+            }
+        }
+        Event::RedisProbed(probe) => probed(state, probe),
+        Event::RedisExited { pid } if state.pid == Some(*pid) => {
+            state.pid = None;
+            gone(state)
+        }
+        Event::PeerProbed { peer, probe } => peer_probed(state, peer, probe),
+        Event::DeadlinePassed { deadline } => deadline_passed(state, *deadline),
+        Event::EffectFinished { effect, outcome } => {
+            let Some(kind) = state.orders.remove(effect) else {
+                return Observed::default();
+            };
+            match (kind, outcome) {
+                (_, Outcome::Superseded) => Observed::default(),
+                (OrderKind::Promote, Outcome::Done(_)) => Trigger::Promoted.into(),
+                (OrderKind::Promote, _) => Trigger::PromoteFailed.into(),
+                (OrderKind::Follow, Outcome::Done(_)) => Trigger::Followed.into(),
+                (OrderKind::Follow, _) => Trigger::FollowFailed.into(),
+                (OrderKind::Other, Outcome::Failed(_) | Outcome::TimedOut) => {
+                    Trigger::EffectFailed.into()
+                }
+                (OrderKind::Other, Outcome::Done(_) | Outcome::Refused(_)) => Observed::default(),
+            }
+        }
+        Event::OperatorPaused {
+            until_us, reason, ..
+        } => {
+            state.paused = Some(Pause {
+                until_us: *until_us,
+                reason: reason.clone(),
+            });
+            arm_pause(state, stamp);
+            Trigger::PauseBegan.into()
+        }
+        Event::OperatorResumed { .. } => {
+            state.paused = None;
+            state.deadlines.remove(&Deadline::PauseExpiry);
+            Trigger::Review.into()
+        }
+        Event::OperatorAsked { request, .. } => match request {
+            RedisRequest::Start => Trigger::StartAsked.into(),
+            RedisRequest::Stop => Trigger::StopAsked.into(),
+            RedisRequest::Restart => Trigger::RestartAsked.into(),
+        },
+        Event::ActedUnrecorded { .. } | Event::JournalQuarantined { .. } => {
+            Trigger::JournalTrouble.into()
+        }
+        Event::RedisExited { .. }
+        | Event::ConfigRejected { .. }
+        | Event::AgentStopping
+        | Event::NotifyUnparsed { .. }
+        | Event::SpoolDamaged { .. } => Observed::default(),
+    }
+}
+
+/// What an earlier agent had under way is unknown now; what it knew of the world is checked again
+/// before `AgentReady`.
+fn started(state: &mut State, stamp: Stamp) -> Observed {
+    state.live = false;
+    state.orders.clear();
+    state.retries = 0;
+    state.drift = 0;
+    state.eligible = None;
+    state.bias = None;
+    state.pid = None;
+    state.deadlines.clear();
+    if state.boot != stamp.at.boot {
+        state.boot = stamp.at.boot;
+        state.vrrp = None;
+        state.health = Health::default();
+    }
+    arm_pause(state, stamp);
+    Observed::default()
+}
+
+/// The interface is believed over the last word: lines may have been lost while nobody read.
+fn ready(state: &mut State, vip_here: bool) -> Observed {
+    state.vip_here = vip_here;
+    let note = believe_vip(state);
+    Observed {
+        trigger: Some(Trigger::Review),
+        note,
+    }
+}
+
+/// Sets keepalived's state from the VIP where the two disagree.
+fn believe_vip(state: &mut State) -> Option<Note> {
+    if state.vip_here == state.is_vrrp_master() {
+        return None;
+    }
+    let lost = if state.vip_here {
+        VrrpState::Master
+    } else {
+        VrrpState::Backup
+    };
+    if !state.vip_here && state.vrrp.is_none() {
+        return None;
+    }
+    state.vrrp = Some(lost);
+    Some(Note::Noticed(Cow::from(format!(
+        "reconciled: the VIP says {lost}"
+    ))))
+}
+
+fn notified_of(state: &mut State, notification: &Notification) -> Observed {
+    if notification.subject != Subject::Instance {
+        return Observed::default();
+    }
+    let Word::State(word) = notification.word else {
+        return Observed::default();
+    };
+    if word == VrrpState::Unknown {
+        return Observed::noticed("a state that is not known");
+    }
+    state.vrrp = Some(word);
+    if state.vip_here == state.is_vrrp_master() {
+        state.deadlines.remove(&Deadline::Reconcile);
+    }
+    match word {
+        VrrpState::Master => Trigger::VipArrived.into(),
+        VrrpState::Backup => Trigger::VipLeft.into(),
+        VrrpState::Fault => Trigger::VrrpFaulted.into(),
+        VrrpState::Stop | VrrpState::Deleted | VrrpState::Unknown => Trigger::VrrpStopped.into(),
+    }
+}
+
+/// keepalived moves the VIP before it says so: a disagreement counts only if it lasts.
+fn watch_agreement(state: &mut State, stamp: Stamp) {
+    if state.vip_here == state.is_vrrp_master() {
+        state.deadlines.remove(&Deadline::Reconcile);
+    } else {
+        arm(
+            state,
+            stamp,
+            Deadline::Reconcile,
+            state.settings.reconcile_ms,
+        );
+    }
+}
+
+/// The process ended, or another one answers in its place: either way its data set may be new.
+fn gone(state: &mut State) -> Observed {
+    if state.health.exit() {
+        Trigger::RedisExited.into()
+    } else {
+        Observed::default()
+    }
+}
+
+fn probed(state: &mut State, probe: &Probe) -> Observed {
+    let before = state.redis.take();
+    let last_grade = state.grade.replace(probe.grade);
+    state.redis = probe.observation.clone().or_else(|| before.clone());
+    if let Some(seen) = &probe.observation {
+        let restarted = state.run_id.is_some_and(|known| known != seen.run_id);
+        state.run_id = Some(seen.run_id);
+        if restarted && state.is_up() {
+            return gone(state);
+        }
+        if seen.role == RedisRole::Replica && seen.link_up {
+            state.linked_once = true;
+        }
+    }
+    if !state.live && probe.grade == Grade::Refused {
+        // Whatever ran before the agent started runs no longer: that is an exit, not a bad check.
+        return gone(state);
+    }
+    match state.health.count(probe.grade, &state.settings) {
+        Change::Rose => return Trigger::RedisRose.into(),
+        Change::Fell => return Trigger::RedisFell.into(),
+        Change::None => {}
+    }
+    if last_grade != Some(probe.grade) {
+        match probe.grade {
+            Grade::Auth => return Trigger::AuthRefused.into(),
+            Grade::Misconf => return Trigger::Misconfigured.into(),
+            _ => {}
+        }
+    }
+    if has_drifted(state, probe) {
+        return Trigger::RoleDrifted.into();
+    }
+    let had = before.as_ref().map_or(0, |seen| seen.replicas_online);
+    match (had, state.replicas_online()) {
+        (0, 1..) => Trigger::ReplicaAttached.into(),
+        (1.., 0) => Trigger::ReplicaLost.into(),
+        _ => Trigger::Checked.into(),
+    }
+}
+
+/// Redis has had another role, or another master, than decided for `fall` checks.
+fn has_drifted(state: &mut State, probe: &Probe) -> bool {
+    let Some(seen) = probe.observation.as_ref().filter(|_| state.is_up()) else {
+        return false;
+    };
+    let wrong = match state.expected_role() {
+        None => false,
+        Some(RedisRole::Master) => seen.role == RedisRole::Replica,
+        Some(RedisRole::Replica) => !is_following(state, seen),
+    };
+    state.drift = if wrong { state.drift + 1 } else { 0 };
+    let drifted = state.drift >= state.settings.fall.max(1);
+    if drifted {
+        state.drift = 0;
+    }
+    drifted
+}
+
+fn is_following(state: &State, seen: &Observation) -> bool {
+    seen.role == RedisRole::Replica && seen.master.as_ref() == Some(&state.settings.follow)
+}
+
+fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Observed {
+    let fall = state.settings.fall.max(1);
+    let peer: &mut Peer = state.peers.entry(name.to_owned()).or_default();
+    let served = peer.serves;
+    peer.grade = Some(probe.grade);
+    if let Some(seen) = &probe.observation {
+        peer.bad = 0;
+        peer.serves = seen.role == RedisRole::Master;
+        peer.observation = Some(seen.clone());
+    } else {
+        peer.bad = peer.bad.saturating_add(1).min(fall);
+        peer.serves &= peer.bad < fall && probe.grade != Grade::Refused;
+    }
+    match (served, peer.serves) {
+        (true, false) => Trigger::PeerLost.into(),
+        (false, true) => Trigger::PeerServes.into(),
+        _ => Observed::default(),
+    }
+}
+
+fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
+    if state.deadlines.remove(&deadline).is_none() {
+        return Observed::default();
+    }
+    match deadline {
+        Deadline::Negotiation => Trigger::NegotiationOver.into(),
+        Deadline::Retry => Trigger::RetryDue.into(),
+        Deadline::Unserved => Trigger::UnservedDue.into(),
+        Deadline::Redundancy => Trigger::RedundancyDue.into(),
+        Deadline::KeepalivedGone => Trigger::KeepalivedLost.into(),
+        Deadline::Repeat => Trigger::RepeatDue.into(),
+        Deadline::PauseExpiry => {
+            state.paused = None;
+            Trigger::Review.into()
+        }
+        Deadline::Reconcile => {
+            let note = believe_vip(state);
+            let trigger = note.is_some().then(|| {
+                if state.is_vrrp_master() {
+                    Trigger::VipArrived
+                } else {
+                    Trigger::VipLeft
+                }
+            });
+            Observed { trigger, note }
+        }
+    }
+}
+
+/// A pause ends at a wall time; the timer is monotonic like all the others.
+fn arm_pause(state: &mut State, stamp: Stamp) {
+    let Some(until_us) = state.paused.as_ref().and_then(|pause| pause.until_us) else {
+        return;
+    };
+    let left_us = u64::try_from(until_us.saturating_sub(stamp.at.wall_us)).unwrap_or(0);
+    arm(state, stamp, Deadline::PauseExpiry, left_us.div_ceil(1000));
+}

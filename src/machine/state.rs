@@ -1,0 +1,230 @@
+//! Everything that the machine knows of one instance: a fold of its records, nothing else.
+
+use std::collections::BTreeMap;
+
+use super::health::{Health, Status};
+use crate::model::alarm::AlarmKind;
+use crate::model::effect::EffectId;
+use crate::model::event::Deadline;
+use crate::model::record::{IncidentId, Seq};
+use crate::model::redis::{Grade, Observation, RedisId, RedisRole};
+use crate::model::role::Role;
+use crate::model::settings::Settings;
+use crate::model::time::{At, BootId};
+use crate::model::vrrp::VrrpState;
+
+/// The state of one instance on this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The settings in force.
+    pub settings: Settings,
+    /// What this node is.
+    pub role: Role,
+    /// Promotions on this node so far.
+    pub epoch: u64,
+    /// `AgentReady` was seen since the last `AgentStarted`: decisions are made.
+    pub live: bool,
+    /// The boot that deadlines belong to.
+    pub boot: BootId,
+    /// keepalived's last word; `None` before the first.
+    pub vrrp: Option<VrrpState>,
+    /// The VIP is on the interface.
+    pub vip_here: bool,
+    /// keepalived runs, where that is known.
+    pub keepalived: Option<bool>,
+    /// Fall and rise.
+    pub health: Health,
+    /// Grade of the last check.
+    pub grade: Option<Grade>,
+    /// What Redis last said of itself.
+    pub redis: Option<Observation>,
+    /// The watched process.
+    pub pid: Option<u32>,
+    /// Identity of the Redis process last seen.
+    pub run_id: Option<RedisId>,
+    /// Checks in a row in which Redis had another role than decided.
+    pub drift: u16,
+    /// This node has been a replica with a live link at least once.
+    pub linked_once: bool,
+    /// The other nodes.
+    pub peers: BTreeMap<String, Peer>,
+    /// Orders without an outcome.
+    pub orders: BTreeMap<EffectId, OrderKind>,
+    /// Failed tries of the present role order.
+    pub retries: u32,
+    /// What was last written to the `eligible` file since the agent started.
+    pub eligible: Option<bool>,
+    /// What was last written to the `bias` file since the agent started.
+    pub bias: Option<u8>,
+    /// Armed timers: when, in microseconds of the boot's monotonic clock, and by which record.
+    pub deadlines: BTreeMap<Deadline, Armed>,
+    /// Automatic actions are suspended; until when, where that is limited.
+    pub paused: Option<Pause>,
+    /// The open incident.
+    pub incident: Option<Incident>,
+}
+
+/// An armed timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Armed {
+    /// When it is due.
+    pub due_us: u64,
+    /// The record that armed it.
+    pub by: Seq,
+}
+
+/// What is known of another node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Peer {
+    /// Grade of the last check.
+    pub grade: Option<Grade>,
+    /// What its Redis last said.
+    pub observation: Option<Observation>,
+    /// Failed checks in a row.
+    pub bad: u16,
+    /// It was a master when it last answered, and has not failed `fall` checks since.
+    pub serves: bool,
+}
+
+/// A pause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Wall time in microseconds; `None` for until resumed.
+    pub until_us: Option<i64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// An open incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    /// The record that opened it.
+    pub id: IncidentId,
+    /// When.
+    pub opened: At,
+    /// Alarms raised in it and not resolved.
+    pub raised: BTreeMap<AlarmKind, String>,
+}
+
+/// Which order an outcome answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    /// Promote Redis.
+    Promote,
+    /// Make Redis a replica.
+    Follow,
+    /// Anything else whose failure is an alarm.
+    Other,
+}
+
+/// The record that an event becomes, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    pub seq: Seq,
+    pub at: At,
+}
+
+/// Sets a timer, or sets it anew.
+pub(super) fn arm(state: &mut State, stamp: Stamp, deadline: Deadline, in_ms: u64) {
+    let due_us = stamp.at.mono_us.saturating_add(in_ms.saturating_mul(1000));
+    state.deadlines.insert(
+        deadline,
+        Armed {
+            due_us,
+            by: stamp.seq,
+        },
+    );
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            role: Role::Undecided,
+            epoch: 0,
+            live: false,
+            boot: BootId::default(),
+            vrrp: None,
+            vip_here: false,
+            keepalived: None,
+            health: Health::default(),
+            grade: None,
+            redis: None,
+            pid: None,
+            run_id: None,
+            drift: 0,
+            linked_once: false,
+            peers: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            retries: 0,
+            eligible: None,
+            bias: None,
+            deadlines: BTreeMap::new(),
+            paused: None,
+            incident: None,
+        }
+    }
+}
+
+impl State {
+    /// The timer that is due first, and what armed it.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Deadline, Armed)> {
+        self.deadlines
+            .iter()
+            .min_by_key(|(_, armed)| armed.due_us)
+            .map(|(d, armed)| (*d, *armed))
+    }
+
+    /// keepalived's last word is MASTER.
+    #[must_use]
+    pub fn is_vrrp_master(&self) -> bool {
+        self.vrrp == Some(VrrpState::Master)
+    }
+
+    /// Redis is believed to be up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.health.status == Status::Up
+    }
+
+    /// The role that Redis last reported.
+    #[must_use]
+    pub fn redis_role(&self) -> Option<RedisRole> {
+        self.redis.as_ref().map(|seen| seen.role)
+    }
+
+    /// Replicas online at the local Redis, as it last said.
+    #[must_use]
+    pub fn replicas_online(&self) -> u16 {
+        self.redis.as_ref().map_or(0, |seen| seen.replicas_online)
+    }
+
+    /// Some other node's Redis is a master.
+    #[must_use]
+    pub fn peer_serves(&self) -> bool {
+        self.peers.values().any(|peer| peer.serves)
+    }
+
+    /// An order of this kind has no outcome yet.
+    #[must_use]
+    pub fn is_pending(&self, kind: OrderKind) -> bool {
+        self.orders.values().any(|pending| *pending == kind)
+    }
+
+    /// The role that Redis ought to report in the decided role; `None` while it may be either.
+    #[must_use]
+    pub fn expected_role(&self) -> Option<RedisRole> {
+        match self.role {
+            Role::Primary => Some(RedisRole::Master),
+            Role::Replica => Some(RedisRole::Replica),
+            Role::Undecided
+            | Role::Promoting
+            | Role::Demoting
+            | Role::Held
+            | Role::Fenced
+            | Role::Fault
+            | Role::Stopped => None,
+        }
+    }
+}

@@ -1,0 +1,471 @@
+//! The transition table: every decision that rha can take, one row each.
+//!
+//! For a trigger, the first row whose `from` holds the present role and whose guards all hold is the
+//! one that fires. The last row of every trigger has neither, so every event has an answer. `because`
+//! is the sentence that history, alarms and the diagram print.
+
+use super::guard::Guard;
+use super::state::State;
+use crate::model::alarm::AlarmKind;
+use crate::model::event::Deadline;
+use crate::model::role::Role;
+
+/// What an event means to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trigger {
+    /// Look at everything again: the agent is ready, or a pause ended.
+    Review,
+    /// The settings changed.
+    Configured,
+    /// keepalived became MASTER.
+    VipArrived,
+    /// keepalived became BACKUP.
+    VipLeft,
+    /// keepalived entered FAULT.
+    VrrpFaulted,
+    /// keepalived stopped, or the instance was deleted.
+    VrrpStopped,
+    /// keepalived's process has been gone for a while.
+    KeepalivedLost,
+    /// `rise` good checks.
+    RedisRose,
+    /// `fall` failed checks.
+    RedisFell,
+    /// The Redis process ended, or was replaced by another.
+    RedisExited,
+    /// A check that changed no belief.
+    Checked,
+    /// Redis has had another role than decided for `fall` checks.
+    RoleDrifted,
+    /// Redis refuses our credentials.
+    AuthRefused,
+    /// Redis reports `MISCONF`.
+    Misconfigured,
+    /// The first replica came online.
+    ReplicaAttached,
+    /// The last replica went away.
+    ReplicaLost,
+    /// Another node's Redis became a master.
+    PeerServes,
+    /// The other node's Redis is a master no longer.
+    PeerLost,
+    /// Redis confirmed the promotion.
+    Promoted,
+    /// The promotion failed.
+    PromoteFailed,
+    /// Redis confirmed that it follows.
+    Followed,
+    /// Redis could not be made a replica.
+    FollowFailed,
+    /// Another order failed.
+    EffectFailed,
+    /// The first start has waited long enough for nodes of higher priority.
+    NegotiationOver,
+    /// A failed order is due again.
+    RetryDue,
+    /// Redis has been down here for a while.
+    UnservedDue,
+    /// The primary has been without a replica for a while.
+    RedundancyDue,
+    /// An unresolved alarm is due again.
+    RepeatDue,
+    /// An operator paused automatic actions.
+    PauseBegan,
+    /// An operator asked for Redis to be started.
+    StartAsked,
+    /// An operator asked for Redis to be stopped.
+    StopAsked,
+    /// An operator asked for Redis to be restarted.
+    RestartAsked,
+    /// The journal was damaged, or something was done without it.
+    JournalTrouble,
+}
+
+impl Trigger {
+    /// Every trigger, in the order of the table.
+    pub const ALL: [Self; 33] = [
+        Self::Review,
+        Self::Configured,
+        Self::VipArrived,
+        Self::VipLeft,
+        Self::VrrpFaulted,
+        Self::VrrpStopped,
+        Self::KeepalivedLost,
+        Self::RedisRose,
+        Self::RedisFell,
+        Self::RedisExited,
+        Self::Checked,
+        Self::RoleDrifted,
+        Self::AuthRefused,
+        Self::Misconfigured,
+        Self::ReplicaAttached,
+        Self::ReplicaLost,
+        Self::PeerServes,
+        Self::PeerLost,
+        Self::Promoted,
+        Self::PromoteFailed,
+        Self::Followed,
+        Self::FollowFailed,
+        Self::EffectFailed,
+        Self::NegotiationOver,
+        Self::RetryDue,
+        Self::UnservedDue,
+        Self::RedundancyDue,
+        Self::RepeatDue,
+        Self::PauseBegan,
+        Self::StartAsked,
+        Self::StopAsked,
+        Self::RestartAsked,
+        Self::JournalTrouble,
+    ];
+}
+
+/// A condition of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cond {
+    /// The guard holds.
+    Is(Guard),
+    /// The guard does not hold.
+    Not(Guard),
+}
+
+impl Cond {
+    fn holds(self, state: &State) -> bool {
+        match self {
+            Self::Is(guard) => guard.holds(state),
+            Self::Not(guard) => !guard.holds(state),
+        }
+    }
+}
+
+/// What a row orders; `apply` turns it into effects with the settings' values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Promote Redis.
+    Promote,
+    /// Follow the VIP, or the configured node.
+    Follow,
+    /// Tell keepalived whether it may hold the VIP here.
+    Eligible(bool),
+    /// Raise (true) or drop (false) the bias of the newest primary.
+    Bias(bool),
+    /// Keep answering for the VIP on `lo` for a while.
+    Drain,
+    /// Take the VIP off the interface.
+    RemoveVip,
+    /// Start Redis.
+    StartRedis,
+    /// Stop Redis.
+    StopRedis,
+    /// Raise an alarm, unless this incident has said it already.
+    Raise(AlarmKind),
+    /// Count an alarm that need not be sent, and why.
+    Suppress(AlarmKind, &'static str),
+    /// Say the unresolved alarms again.
+    Repeat,
+    /// Set a timer.
+    Arm(Deadline),
+    /// Stop a timer.
+    Disarm(Deadline),
+    /// An incident begins, unless one is open.
+    OpenIncident,
+    /// One more promotion.
+    GrowEpoch,
+    /// Record which guard of the gate said no.
+    NameBlocker,
+}
+
+/// One row.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name: the rule id in the journal.
+    pub id: &'static str,
+    /// The trigger.
+    pub on: Trigger,
+    /// The roles that it applies to; empty for all.
+    pub from: &'static [Role],
+    /// All of these must hold.
+    pub when: &'static [Cond],
+    /// The role afterwards; `None` to stay.
+    pub to: Option<Role>,
+    /// What is ordered, in this order.
+    pub then: &'static [Order],
+    /// Why, for a person.
+    pub because: &'static str,
+}
+
+impl Row {
+    /// Nothing changes and nothing is ordered.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.to.is_none() && self.then.is_empty()
+    }
+
+    fn fires(&self, state: &State, trigger: Trigger) -> bool {
+        self.on == trigger
+            && (self.from.is_empty() || self.from.contains(&state.role))
+            && self.when.iter().all(|cond| cond.holds(state))
+    }
+}
+
+/// The row that answers `trigger` in `state`.
+///
+/// # Panics
+/// Never: the totality test proves that every trigger ends with an unconditional row.
+#[must_use]
+pub fn find(state: &State, trigger: Trigger) -> &'static Row {
+    TABLE
+        .iter()
+        .find(|row| row.fires(state, trigger))
+        .expect("every trigger ends with an unconditional row (test table_is_total)")
+}
+
+/// The row of that name.
+#[must_use]
+pub fn row(id: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.id == id)
+}
+
+use AlarmKind as A;
+use Cond::{Is, Not};
+use Deadline as D;
+use Guard::*;
+use Order::*;
+use Role::{Demoting, Fault, Held, Primary, Promoting, Replica, Stopped, Undecided};
+use Trigger as T;
+
+macro_rules! rows {
+    ($($id:literal: $on:ident $from:tt if $when:tt => $to:expr, $then:tt, $because:literal;)*) => {
+        /// The table.
+        pub static TABLE: &[Row] = &[$(Row {
+            id: $id, on: T::$on, from: &$from, when: &$when, to: $to, then: &$then, because: $because,
+        }),*];
+    };
+}
+
+const STAY: Option<Role> = None;
+const fn to(role: Role) -> Option<Role> {
+    Some(role)
+}
+
+// The macro keeps one row to a line or two; rustfmt would give each seven.
+#[rustfmt::skip]
+rows! {
+    // --- look at everything again -----------------------------------------------------------------
+    "orphaned-vip": Review [] if [Is(VipHere), Is(KeepalivedGone)] => to(Demoting),
+        [OpenIncident, Bias(false), RemoveVip, Follow, Raise(A::KeepalivedGone)],
+        "The VIP is still here but keepalived is not running: the others will take it, so it is given up.";
+    "review-while-paused": Review [] if [Is(Paused)] => STAY, [],
+        "Automatic actions are paused: everything stays as it is.";
+    "still-primary": Review [Primary] if [Is(VipHere), Is(RedisUp), Is(RedisIsMaster)] => STAY, [Eligible(true), Bias(true)],
+        "The VIP is here and Redis takes writes, as decided before.";
+    "promote-on-review": Review [] if [Is(VipHere), Is(GateOpen)] => to(Promoting),
+        [OpenIncident, Eligible(true), Bias(true), Promote],
+        "The VIP is here and the copy is complete: Redis is promoted.";
+    "review-without-redis": Review [] if [Is(VipHere), Is(RedisDown)] => to(Fault),
+        [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+        "The VIP is here but Redis is down: the VIP is handed on.";
+    "hold-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere)] => to(Held),
+        [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
+        "The VIP is here but the promotion gate is shut.";
+    "review-redis-down": Review [] if [Is(RedisDown)] => to(Fault), [Eligible(false), Bias(false), Arm(D::Unserved)],
+        "Redis is down here: keepalived may not take the VIP.";
+    "review-stopped": Review [] if [Is(VrrpStopped), Is(RedisUp)] => to(Stopped), [Bias(false), Eligible(true), Follow],
+        "keepalived was stopped here: Redis follows the others.";
+    "review-vrrp-fault": Review [] if [Is(VrrpFault), Is(RedisUp)] => to(Fault), [Bias(false), Eligible(true), Follow],
+        "keepalived is in FAULT: Redis follows the others.";
+    "review-first-start": Review [Undecided] if [Is(RedisUp), Is(FirstStart)] => STAY, [Arm(D::Negotiation)],
+        "First start: a node of higher priority is given time to lead.";
+    "follow-on-review": Review [] if [Is(RedisUp)] => to(Demoting), [Bias(false), Eligible(true), Follow],
+        "The VIP is elsewhere: Redis follows it.";
+    "review-waits": Review [] if [] => STAY, [],
+        "Redis has not been checked often enough to decide.";
+
+    "reassert": Configured [Primary, Promoting] if [] => STAY, [Bias(true)],
+        "The settings changed: the bias is written again.";
+    "settings-changed": Configured [] if [] => STAY, [],
+        "The settings changed.";
+
+    // --- keepalived -------------------------------------------------------------------------------
+    "already-leading": VipArrived [Primary, Promoting] if [] => STAY, [],
+        "The VIP is served here already.";
+    "vip-while-paused": VipArrived [] if [Is(Paused)] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
+        "The VIP arrived while automatic actions are paused: Redis is not promoted.";
+    "promote-on-first-vip": VipArrived [] if [Is(GateOpen), Not(HasHistory)] => to(Promoting), [Promote, Bias(true)],
+        "First negotiation: the VIP came here, so this node leads.";
+    "promote-on-vip": VipArrived [] if [Is(GateOpen)] => to(Promoting), [OpenIncident, Promote, Bias(true)],
+        "The VIP arrived and the copy here is complete: Redis is promoted.";
+    "vip-without-redis": VipArrived [] if [Is(RedisDown)] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+        "The VIP arrived but Redis is down: the VIP is handed on.";
+    "hold-on-vip": VipArrived [] if [] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
+        "The VIP arrived but the promotion gate is shut.";
+
+    "vip-left-while-paused": VipLeft [] if [Is(Paused)] => STAY, [],
+        "The VIP left while automatic actions are paused: Redis stays as it is.";
+    "demote-on-backup": VipLeft [Primary, Promoting, Held] if [Is(RedisUp)] => to(Demoting), [OpenIncident, Bias(false), Follow],
+        "The VIP left: Redis here takes no more writes and follows it.";
+    "vip-left-without-redis": VipLeft [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+        "The VIP left, and Redis is not up here.";
+    "rejoin-on-backup": VipLeft [Fault, Stopped] if [Is(RedisUp)] => to(Demoting), [Eligible(true), Follow],
+        "keepalived takes part again: Redis follows the VIP. (No preemption, whatever the priority.)";
+    "vip-elsewhere": VipLeft [] if [] => STAY, [],
+        "The VIP is elsewhere, as before.";
+
+    "vrrp-fault-while-paused": VrrpFaulted [] if [Is(Paused)] => STAY, [],
+        "keepalived is in FAULT while automatic actions are paused: Redis stays as it is.";
+    "demote-on-fault": VrrpFaulted [Primary, Promoting, Held] if [Is(RedisUp)] => to(Fault), [OpenIncident, Bias(false), Follow, Arm(D::Unserved)],
+        "keepalived can hold no VIP here (link down or a tracked file): Redis takes no more writes.";
+    "vrrp-fault": VrrpFaulted [Replica, Demoting, Stopped] if [Is(RedisUp)] => to(Fault), [OpenIncident, Arm(D::Unserved)],
+        "keepalived can hold no VIP here (link down or a tracked file).";
+    "fault-without-redis": VrrpFaulted [Primary, Promoting, Held, Replica, Demoting, Stopped] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+        "keepalived is in FAULT, and Redis is not up here.";
+    "fault-confirmed": VrrpFaulted [] if [] => STAY, [],
+        "keepalived is in FAULT, as it was told.";
+
+    "vrrp-stop-while-paused": VrrpStopped [] if [Is(Paused)] => STAY, [],
+        "keepalived stopped while automatic actions are paused: Redis stays as it is.";
+    "demote-on-stop": VrrpStopped [Primary, Promoting, Held] if [Is(RedisUp)] => to(Stopped), [OpenIncident, Bias(false), Follow],
+        "keepalived stopped: the VIP goes to another node, and Redis here follows it.";
+    "stopped": VrrpStopped [Replica, Demoting, Undecided] if [] => to(Stopped), [],
+        "keepalived stopped: this node takes no part.";
+    "stopped-in-fault": VrrpStopped [] if [] => STAY, [],
+        "keepalived stopped.";
+
+    "orphaned-vip-at-run": KeepalivedLost [] if [Is(VipHere)] => to(Demoting),
+        [OpenIncident, Bias(false), RemoveVip, Follow, Raise(A::KeepalivedGone)],
+        "keepalived died and left the VIP behind: the others take it, so it is given up here.";
+    "keepalived-lost": KeepalivedLost [] if [Not(VrrpStopped)] => STAY, [OpenIncident, Raise(A::KeepalivedGone)],
+        "keepalived is not running: this node cannot take the VIP.";
+    "keepalived-stopped": KeepalivedLost [] if [] => STAY, [],
+        "keepalived was stopped.";
+
+    // --- the local Redis --------------------------------------------------------------------------
+    "up-while-paused": RedisRose [] if [Is(Paused)] => STAY, [],
+        "Redis is up; automatic actions are paused.";
+    "promote-on-up": RedisRose [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Eligible(true), Bias(true), Promote],
+        "Redis is up and the VIP is here: it is promoted.";
+    "hold-on-up": RedisRose [] if [Is(VipHere)] => to(Held), [OpenIncident, Eligible(true), NameBlocker, Raise(A::PromotionHeld)],
+        "Redis is up and the VIP is here, but the promotion gate is shut.";
+    "first-start": RedisRose [Undecided, Fault] if [Is(FirstStart)] => STAY, [Arm(D::Negotiation)],
+        "First start: a node of higher priority is given time to lead.";
+    "up-while-stopped": RedisRose [] if [Is(VrrpStopped)] => to(Stopped), [Eligible(true), Follow],
+        "Redis is up; keepalived is stopped here, so it follows the others.";
+    "rejoin": RedisRose [] if [] => to(Demoting), [Eligible(true), Follow],
+        "Redis is up: it comes back as a replica, whatever its priority.";
+
+    "fall-while-paused": RedisFell [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
+        "Redis failed its checks while automatic actions are paused: keepalived is not told.";
+    "fall-primary": RedisFell [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+        "Redis failed its checks: keepalived hands the VIP to another node.";
+    "fall": RedisFell [] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+        "Redis failed its checks: this node cannot take the VIP.";
+
+    "exit-while-paused": RedisExited [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
+        "Redis exited while automatic actions are paused: keepalived is not told.";
+    "exit-primary": RedisExited [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Drain, Eligible(false), Bias(false), Arm(D::Unserved)],
+        "Redis exited: keepalived hands the VIP to another node at once.";
+    "exit": RedisExited [] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+        "Redis exited: this node cannot take the VIP.";
+
+    "gate-opened": Checked [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(true)],
+        "The promotion gate has opened: Redis is promoted.";
+    "checked": Checked [] if [] => STAY, [],
+        "A check that changes nothing.";
+
+    "drift-while-paused": RoleDrifted [] if [Is(Paused)] => STAY, [],
+        "Redis has another role than decided; automatic actions are paused.";
+    "drift-pending": RoleDrifted [] if [Is(OrderPending)] => STAY, [],
+        "Redis has another role than decided; an order is on its way.";
+    "drift-primary": RoleDrifted [Primary] if [Is(GateOpen)] => to(Promoting), [OpenIncident, Promote],
+        "Redis was made a replica behind rha's back while the VIP is here: it is promoted again.";
+    "drift-held": RoleDrifted [Primary] if [] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
+        "Redis was made a replica behind rha's back, and the promotion gate is shut.";
+    "drift-replica": RoleDrifted [] if [] => to(Demoting), [OpenIncident, Follow],
+        "Redis does not follow whom it should: it is told again.";
+
+    "auth-refused": AuthRefused [] if [] => STAY, [OpenIncident, Raise(A::AuthRefused)],
+        "Redis refuses rha's credentials: it is alive, so nothing is failed over, but nothing can be ordered either.";
+    "misconfigured": Misconfigured [] if [] => STAY, [OpenIncident, Raise(A::Misconfigured)],
+        "Redis cannot save to disk and refuses writes.";
+
+    "redundant-again": ReplicaAttached [] if [] => STAY, [Disarm(D::Redundancy)],
+        "A replica is attached.";
+    "replica-lost": ReplicaLost [Primary] if [] => STAY, [OpenIncident, Arm(D::Redundancy)],
+        "The last replica went away.";
+    "replica-lost-elsewhere": ReplicaLost [] if [] => STAY, [],
+        "The last replica went away; this node does not lead.";
+
+    // --- the other nodes --------------------------------------------------------------------------
+    "peer-serves": PeerServes [] if [] => STAY, [],
+        "Another node's Redis takes writes.";
+    "peer-lost-in-fault": PeerLost [Fault] if [] => STAY, [Arm(D::Unserved)],
+        "No other node's Redis takes writes, and Redis is down here.";
+    "peer-lost": PeerLost [] if [] => STAY, [],
+        "The other node's Redis takes no more writes.";
+
+    // --- what came of orders ----------------------------------------------------------------------
+    "promoted-first": Promoted [Promoting] if [Not(HasHistory)] => to(Primary), [GrowEpoch, Arm(D::Redundancy)],
+        "Redis confirmed the promotion: this node leads.";
+    "promoted": Promoted [Promoting] if [] => to(Primary), [GrowEpoch, Raise(A::TookOver), Arm(D::Redundancy)],
+        "Redis confirmed the promotion: this node leads.";
+    "promoted-late": Promoted [] if [] => STAY, [],
+        "A promotion was confirmed after the role had changed again.";
+    "promote-failed": PromoteFailed [Promoting] if [] => STAY, [OpenIncident, Raise(A::EffectFailed), Arm(D::Retry)],
+        "The promotion failed: it is tried again.";
+    "promote-failed-late": PromoteFailed [] if [] => STAY, [],
+        "A promotion failed after the role had changed again.";
+    "followed": Followed [Demoting] if [] => to(Replica), [],
+        "Redis confirmed that it follows.";
+    "followed-apart": Followed [] if [] => STAY, [],
+        "Redis confirmed that it follows; this node takes no part.";
+    "follow-failed": FollowFailed [Demoting, Stopped, Fault] if [Is(RedisUp)] => STAY, [Raise(A::EffectFailed), Arm(D::Retry)],
+        "Redis could not be made a replica: it is tried again.";
+    "follow-failed-late": FollowFailed [] if [] => STAY, [],
+        "An order to follow failed after the role had changed again.";
+    "effect-failed": EffectFailed [] if [] => STAY, [OpenIncident, Raise(A::EffectFailed)],
+        "An order could not be carried out.";
+
+    // --- time -------------------------------------------------------------------------------------
+    "negotiated": NegotiationOver [Undecided, Fault] if [Is(RedisUp), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+        "First start: the nodes of higher priority had their time.";
+    "negotiation-moot": NegotiationOver [] if [] => STAY, [],
+        "First start: decided meanwhile.";
+    "retry-while-paused": RetryDue [] if [Is(Paused)] => STAY, [Arm(D::Retry)],
+        "An order is due again; automatic actions are paused.";
+    "retry-promotion": RetryDue [Promoting] if [Is(GateOpen)] => STAY, [Promote],
+        "The promotion is tried again.";
+    "retry-held": RetryDue [Promoting] if [] => to(Held), [NameBlocker, Raise(A::PromotionHeld)],
+        "The promotion gate has shut since.";
+    "retry-follow": RetryDue [Demoting, Stopped, Fault] if [Is(RedisUp)] => STAY, [Follow],
+        "Following is tried again.";
+    "retry-moot": RetryDue [] if [] => STAY, [],
+        "The order that failed is no longer needed.";
+    "unserved-while-paused": UnservedDue [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
+        "Redis is down here while automatic actions are paused.";
+    "served-elsewhere": UnservedDue [Fault] if [Is(PeerServes)] => STAY, [Suppress(A::Unserved, "another node serves and reports")],
+        "This node cannot serve; another one does.";
+    "unserved-vrrp-fault": UnservedDue [Fault] if [Is(RedisUp)] => STAY, [Raise(A::VrrpFault)],
+        "keepalived is in FAULT although Redis is well, and no other node is seen to serve.";
+    "unserved": UnservedDue [Fault] if [] => STAY, [Raise(A::Unserved)],
+        "Redis is down here and no other node is seen to serve.";
+    "unserved-moot": UnservedDue [] if [] => STAY, [],
+        "Redis is back.";
+    "no-replica": RedundancyDue [Primary] if [Is(Lonely)] => STAY, [OpenIncident, Raise(A::NoReplica)],
+        "The primary has had no replica for a while.";
+    "redundant": RedundancyDue [] if [] => STAY, [],
+        "A replica is attached.";
+    "repeat": RepeatDue [] if [] => STAY, [Repeat],
+        "The trouble goes on: it is said again.";
+
+    // --- the operator -----------------------------------------------------------------------------
+    "paused": PauseBegan [] if [] => STAY, [],
+        "An operator paused automatic actions.";
+    "start-asked": StartAsked [] if [] => STAY, [StartRedis],
+        "An operator asked for Redis to be started.";
+    "stop-asked": StopAsked [] if [] => STAY, [StopRedis],
+        "An operator asked for Redis to be stopped.";
+    "restart-asked": RestartAsked [] if [] => STAY, [StopRedis, StartRedis],
+        "An operator asked for Redis to be restarted.";
+    "journal-trouble": JournalTrouble [] if [] => STAY, [OpenIncident, Raise(A::JournalTrouble)],
+        "The journal was damaged, or something was done without it.";
+}
