@@ -1,1 +1,283 @@
-//! To be written.
+//! Effect to outcome: orders carried out, at least once, each bounded in time. Decides nothing, and never
+//! touches the journal: every order given to [`Executor::start`] ends in exactly one
+//! [`Event::EffectFinished`].
+//!
+//! ```text
+//!                 ┌─ fast ──── track files, drain address, VIP     in order, below a millisecond
+//!  start(order) ──┼─ role ──── promote, follow                     the last order counts
+//!                 ├─ process ─ start and stop Redis                in order
+//!                 └─ alarms ── one queue for each sink of the node in order, until sent
+//! ```
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::ingest::Incoming;
+use crate::model::effect::{Effect, EffectId, Outcome};
+use crate::model::event::Event;
+use crate::wire::netlink::Netlink;
+use crate::wire::redis::{Error, Link, SharedLink, Target};
+
+pub mod alarm;
+mod drain;
+mod process;
+mod role;
+mod track;
+
+use alarm::Alarms;
+use drain::Drain;
+
+/// How many orders of one sort may wait.
+const LANE: usize = 256;
+/// Bound of every exchange with Redis that is not otherwise bounded.
+const REDIS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the effects of one instance must know.
+#[derive(Debug, Clone)]
+pub struct InstanceConfig {
+    /// Name of the instance.
+    pub name: String,
+    /// The VIP.
+    pub vip: IpAddr,
+    /// The interface where keepalived puts it.
+    pub interface: String,
+    /// The local Redis.
+    pub redis: Target,
+    /// The command that starts Redis and puts itself in the background; may be empty.
+    pub start: Vec<String>,
+    /// What is added to it so that Redis boots as a replica.
+    pub start_as_replica: Vec<String>,
+    /// The systemd unit that is used in place of the command.
+    pub unit: Option<String>,
+    /// How long a start may take, loading included.
+    pub start_timeout: Duration,
+    /// How long a stop may take, saving included.
+    pub stop_timeout: Duration,
+    /// The track file that says whether keepalived may hold the VIP here.
+    pub eligible_file: PathBuf,
+    /// The track file with what is added to the VRRP priority.
+    pub bias_file: PathBuf,
+}
+
+/// What the effects of an instance share with others.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// The kernel's addresses.
+    pub netlink: Netlink,
+    /// The warm connection of this instance's own prober.
+    pub link: SharedLink,
+    /// Asks that prober for a check at once.
+    pub nudge: Arc<Notify>,
+    /// The sinks of the node.
+    pub alarms: Alarms,
+    /// Where outcomes go.
+    pub events: mpsc::Sender<Incoming>,
+}
+
+/// The hands of one instance.
+#[derive(Debug)]
+pub struct Executor {
+    hands: Arc<Hands>,
+    fast: mpsc::Sender<Order>,
+    role: mpsc::Sender<Order>,
+    process: mpsc::Sender<Order>,
+}
+
+impl Executor {
+    /// Starts the lanes; they end, after what they are doing, when the executor is dropped.
+    #[must_use]
+    pub fn new(config: InstanceConfig, tools: Tools) -> Self {
+        let drain = Drain::new(config.vip, config.interface.clone(), tools.netlink.clone());
+        let hands = Arc::new(Hands {
+            config,
+            tools,
+            drain,
+        });
+        let (fast, orders) = mpsc::channel(LANE);
+        tokio::spawn(Arc::clone(&hands).in_order(orders));
+        let (process, orders) = mpsc::channel(LANE);
+        tokio::spawn(Arc::clone(&hands).in_order(orders));
+        let (role, orders) = mpsc::channel(LANE);
+        tokio::spawn(Arc::clone(&hands).last_counts(orders));
+        Self {
+            hands,
+            fast,
+            role,
+            process,
+        }
+    }
+
+    /// Gives an order; returns at once. Orders of one lane are carried out in the order of these calls.
+    pub fn start(&self, id: EffectId, effect: Effect) {
+        let lane = match effect {
+            Effect::SetEligible { .. }
+            | Effect::SetBias { .. }
+            | Effect::Drain { .. }
+            | Effect::RemoveVip => &self.fast,
+            Effect::Promote | Effect::Follow { .. } => &self.role,
+            Effect::StartRedis | Effect::StopRedis => &self.process,
+            Effect::SendAlarm { sink, alarm } => {
+                self.hands
+                    .tools
+                    .alarms
+                    .send(&self.hands.config.name, id, &sink, alarm);
+                return;
+            }
+        };
+        if lane.try_send((id, effect)).is_err() {
+            let hands = Arc::clone(&self.hands);
+            let refused = Outcome::Refused(format!("{LANE} orders are waiting before it"));
+            tokio::spawn(async move { hands.report(id, refused).await });
+        }
+    }
+
+    /// Makes the host fit for a drain address: it must not answer ARP for it, nor announce it.
+    ///
+    /// # Errors
+    /// One line that says what is not permitted and what to do. [`Effect::Drain`] is refused then.
+    pub fn prepare_drain(&self) -> Result<(), String> {
+        self.hands.drain.prepare()
+    }
+
+    /// Removes a drain address that an earlier agent left behind. True if there was one.
+    ///
+    /// # Errors
+    /// One line.
+    pub async fn remove_stale_drain(&self) -> Result<bool, String> {
+        self.hands.drain.down().await
+    }
+
+    /// The clean end: takes the drain address away if it stands. Redis and the VIP stay as they are.
+    pub async fn stop(&self) {
+        if let Err(error) = self.hands.drain.down().await {
+            tracing::warn!(instance = self.hands.config.name, %error, "the drain address stays");
+        }
+    }
+}
+
+type Order = (EffectId, Effect);
+
+/// What the lanes share.
+#[derive(Debug)]
+struct Hands {
+    config: InstanceConfig,
+    tools: Tools,
+    drain: Drain,
+}
+
+impl Hands {
+    async fn in_order(self: Arc<Self>, mut orders: mpsc::Receiver<Order>) {
+        while let Some((id, effect)) = orders.recv().await {
+            let outcome = self.carry_out(&effect).await;
+            self.report(id, outcome).await;
+        }
+    }
+
+    /// An order that is still being carried out when the next one comes is dropped.
+    async fn last_counts(self: Arc<Self>, mut orders: mpsc::Receiver<Order>) {
+        let mut newer = None;
+        loop {
+            let order = match newer.take() {
+                Some(order) => Some(order),
+                None => orders.recv().await,
+            };
+            let Some((id, effect)) = order else { return };
+            let outcome = tokio::select! {
+                biased;
+                Some(order) = orders.recv() => {
+                    newer = Some(order);
+                    Outcome::Superseded
+                }
+                outcome = self.carry_out(&effect) => outcome,
+            };
+            self.report(id, outcome).await;
+        }
+    }
+
+    async fn carry_out(&self, effect: &Effect) -> Outcome {
+        let outcome = match effect {
+            Effect::SetEligible { eligible } => {
+                track::write(&self.config.eligible_file, i32::from(*eligible))
+            }
+            Effect::SetBias { bias } => track::write(&self.config.bias_file, i32::from(*bias)),
+            Effect::Drain { hold_ms } => self.drain.up(Duration::from_millis(*hold_ms)).await,
+            Effect::RemoveVip => self.remove_vip().await,
+            Effect::Promote => self.promote().await,
+            Effect::Follow { target } => self.follow(target).await,
+            Effect::StartRedis => self.start_redis().await,
+            Effect::StopRedis => self.stop_redis().await,
+            // `Executor::start` puts alarms into no lane.
+            Effect::SendAlarm { sink, .. } => Outcome::Failed(format!("{sink} has its own queue")),
+        };
+        if touches_redis(effect) {
+            self.tools.nudge.notify_one();
+        }
+        outcome
+    }
+
+    async fn remove_vip(&self) -> Outcome {
+        let InstanceConfig { vip, interface, .. } = &self.config;
+        match self.tools.netlink.remove(*vip, interface).await {
+            Ok(true) => Outcome::Done(format!("{vip} removed from {interface}")),
+            Ok(false) => Outcome::Done(format!("{vip} was not on {interface}")),
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    /// Does `work` over the warm connection, or over a new one where that is closed or missing.
+    async fn on_link<T, F>(&self, work: impl Fn(Link) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        if let Some(link) = self.tools.link.get() {
+            match work(link).await {
+                Err(Error::Unreachable(_)) => {}
+                done => return done,
+            }
+        }
+        work(Link::connect(&self.config.redis, REDIS_PATIENCE).await?).await
+    }
+
+    async fn report(&self, id: EffectId, outcome: Outcome) {
+        // Without a receiver the agent is ending: the journal holds the order, and the next start looks.
+        let _ = self
+            .tools
+            .events
+            .send(finished(&self.config.name, id, outcome))
+            .await;
+    }
+}
+
+/// After these, Redis is asked at once what became of it.
+fn touches_redis(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Promote | Effect::Follow { .. } | Effect::StartRedis | Effect::StopRedis
+    )
+}
+
+fn finished(instance: &str, id: EffectId, outcome: Outcome) -> Incoming {
+    Incoming {
+        instance: instance.to_owned(),
+        event: Event::EffectFinished {
+            effect: id,
+            outcome,
+        },
+        cause: Some(id.seq),
+    }
+}
+
+/// What a refusal, a missing answer or a broken connection means for the order.
+fn outcome_of(error: Error) -> Outcome {
+    match error {
+        Error::Timeout => Outcome::TimedOut,
+        Error::Reply { .. } | Error::Login(_) => Outcome::Refused(error.to_string()),
+        Error::Refused | Error::Unreachable(_) | Error::Garbage(_) | Error::Unconfirmed(_) => {
+            Outcome::Failed(error.to_string())
+        }
+    }
+}

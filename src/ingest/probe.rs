@@ -1,0 +1,138 @@
+//! Health checks of one Redis, at a steady pace, each with a deadline of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::{Incoming, exit};
+use crate::model::event::Event;
+use crate::model::redis::Probe;
+use crate::wire::info::Identity;
+use crate::wire::redis::{Link, SharedLink, Target, probe};
+
+/// When, how long, how slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// From one check to the next. More than zero.
+    pub interval: Duration,
+    /// Deadline of a check, connecting included.
+    pub timeout: Duration,
+    /// An answer that takes longer is graded slow.
+    pub slow: Duration,
+}
+
+/// Whose Redis is checked.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// This node's own: its process is watched too, and the warm connection is shared with the effects.
+    Own(SharedLink),
+    /// Another node's, by the name of that node.
+    Peer(String),
+}
+
+/// The checker of one Redis.
+#[derive(Debug)]
+pub struct Prober {
+    /// Name of the instance.
+    pub instance: String,
+    /// The Redis to check.
+    pub target: Target,
+    /// Whose it is.
+    pub subject: Subject,
+    /// How often.
+    pub pace: Pace,
+    /// Asks for one more check at once, such as after an effect.
+    pub nudge: Arc<Notify>,
+    /// Where the results go.
+    pub events: mpsc::Sender<Incoming>,
+}
+
+impl Prober {
+    /// Checks, the first time at once, until the receiver of the events is gone.
+    pub async fn run(self) {
+        let mut ticks = tokio::time::interval(self.pace.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut kept = None;
+        let mut attached = None;
+        let mut watches = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.nudge.notified() => {}
+            }
+            let result = probe(&mut kept, &self.target, self.pace.timeout, self.pace.slow).await;
+            if let Subject::Own(shared) = &self.subject {
+                shared.set(kept.clone());
+                self.attach(kept.as_ref(), &mut attached, &mut watches)
+                    .await;
+            }
+            if self
+                .events
+                .send(self.incoming(self.fact(result)))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// A process that was not seen before is announced and watched.
+    async fn attach(
+        &self,
+        link: Option<&Link>,
+        attached: &mut Option<Identity>,
+        watches: &mut JoinSet<()>,
+    ) {
+        let Some((link, identity)) = link.and_then(|link| Some((link, link.identity()?))) else {
+            return;
+        };
+        if attached.as_ref() == Some(identity) {
+            return;
+        }
+        let Ok(process) = exit::watch(link, identity.pid, self.pace.timeout).await else {
+            // It died while it was looked at: whoever answers the next check is looked at then.
+            return;
+        };
+        let event = Event::RedisAttached {
+            pid: identity.pid,
+            run_id: identity.run_id,
+            version: identity.version.clone(),
+            watched: process.is_some(),
+        };
+        *attached = Some(identity.clone());
+        // A receiver that is gone ends the prober at its next result.
+        let _ = self.events.send(self.incoming(event)).await;
+        // The watches of earlier processes are done, or their processes still live.
+        while watches.try_join_next().is_some() {}
+        if let Some(process) = process {
+            let exited = self.incoming(Event::RedisExited { pid: identity.pid });
+            let events = self.events.clone();
+            watches.spawn(async move {
+                process.exited().await;
+                let _ = events.send(exited).await;
+            });
+        }
+    }
+
+    fn fact(&self, probe: Probe) -> Event {
+        match &self.subject {
+            Subject::Own(_) => Event::RedisProbed(probe),
+            Subject::Peer(peer) => Event::PeerProbed {
+                peer: peer.clone(),
+                probe,
+            },
+        }
+    }
+
+    fn incoming(&self, event: Event) -> Incoming {
+        Incoming {
+            instance: self.instance.clone(),
+            event,
+            cause: None,
+        }
+    }
+}

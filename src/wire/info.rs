@@ -1,0 +1,213 @@
+//! The text of `INFO`, understood (Redis 5 to 8, Valkey, KeyDB).
+//!
+//! Sections are lines `key:value`, ended by CR LF; lines beginning with `#` are headings. A field that a
+//! version does not have takes the value that it had when it did not exist.
+
+use std::str::FromStr;
+
+use crate::model::redis::{Endpoint, Observation, RedisId, RedisRole};
+
+/// Which process answers (`INFO server`). Constant as long as the process lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `process_id`, in the pid namespace of Redis; 0 where it is not told.
+    pub pid: u32,
+    /// `run_id`: drawn at each start.
+    pub run_id: RedisId,
+    /// `redis_version`.
+    pub version: String,
+}
+
+/// Reads `INFO server`; `None` without a `run_id`.
+#[must_use]
+pub fn identity(server: &str) -> Option<Identity> {
+    Some(Identity {
+        pid: number(server, "process_id", 0),
+        run_id: RedisId::parse(field(server, "run_id")?)?,
+        version: field(server, "redis_version").unwrap_or("").to_owned(),
+    })
+}
+
+/// Reads `INFO replication`, `INFO persistence` and `INFO keyspace` of the process `run_id`; `None` where no
+/// role is told.
+#[must_use]
+pub fn observation(
+    run_id: RedisId,
+    replication: &str,
+    persistence: &str,
+    keyspace: &str,
+) -> Option<Observation> {
+    let role = match field(replication, "role")? {
+        "master" => RedisRole::Master,
+        "slave" | "replica" => RedisRole::Replica,
+        _ => return None,
+    };
+    let id = |key| {
+        field(replication, key)
+            .and_then(RedisId::parse)
+            .unwrap_or_default()
+    };
+    let offset = match role {
+        RedisRole::Master => number(replication, "master_repl_offset", 0),
+        RedisRole::Replica => number(replication, "slave_repl_offset", 0),
+    };
+    let master = field(replication, "master_host").map(|host| Endpoint {
+        host: host.to_owned(),
+        port: number(replication, "master_port", 0),
+    });
+    Some(Observation {
+        role,
+        run_id,
+        replid: id("master_replid"),
+        replid2: id("master_replid2"),
+        second_offset: number(replication, "second_repl_offset", -1),
+        offset,
+        master,
+        link_up: field(replication, "master_link_status") == Some("up"),
+        sync_in_progress: flag(replication, "master_sync_in_progress"),
+        loading: flag(persistence, "loading"),
+        replicas_online: replicas_online(replication),
+        keys: keys(keyspace),
+    })
+}
+
+/// Replicas that are in step: `slave0:ip=10.0.0.2,port=6379,state=online,offset=1,lag=0`.
+fn replicas_online(replication: &str) -> u16 {
+    let online = fields(replication).filter(|(key, value)| {
+        numbered(key, "slave") && value.split(',').any(|part| part == "state=online")
+    });
+    u16::try_from(online.count()).unwrap_or(u16::MAX)
+}
+
+/// Keys in all databases: `db0:keys=5,expires=0,avg_ttl=0`.
+fn keys(keyspace: &str) -> u64 {
+    fields(keyspace)
+        .filter(|(key, _)| numbered(key, "db"))
+        .filter_map(|(_, value)| {
+            value
+                .split(',')
+                .find_map(|part| part.strip_prefix("keys=")?.parse::<u64>().ok())
+        })
+        .fold(0, u64::saturating_add)
+}
+
+fn fields(section: &str) -> impl Iterator<Item = (&str, &str)> {
+    section.lines().filter_map(|line| line.split_once(':'))
+}
+
+fn field<'a>(section: &'a str, key: &str) -> Option<&'a str> {
+    fields(section)
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value)
+}
+
+fn number<T: FromStr>(section: &str, key: &str, otherwise: T) -> T {
+    field(section, key)
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(otherwise)
+}
+
+fn flag(section: &str, key: &str) -> bool {
+    field(section, key) == Some("1")
+}
+
+/// `slave0`, `db15`: the word and a number.
+fn numbered(key: &str, word: &str) -> bool {
+    key.strip_prefix(word)
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "5bd5b9fba15f9b2b9cdfbdeb7a6b3a1f3c2d4e5f";
+    const REPLID: &str = "8371445ef47cb9a1ebd24e4f8a6d6e5ae7d4d0e2";
+    const SERVER: &str = "# Server\r\nredis_version:7.0.15\r\nredis_git_sha1:00000000\r\nredis_mode:standalone\r\n\
+        os:Linux 6.1.0 x86_64\r\nprocess_id:4711\r\nprocess_supervised:no\r\n\
+        run_id:5bd5b9fba15f9b2b9cdfbdeb7a6b3a1f3c2d4e5f\r\ntcp_port:6379\r\n";
+    const MASTER: &str = "# Replication\r\nrole:master\r\nconnected_slaves:3\r\n\
+        slave0:ip=10.0.0.2,port=6379,state=online,offset=42,lag=0\r\n\
+        slave1:ip=10.0.0.3,port=6379,state=wait_bgsave,offset=0,lag=0\r\n\
+        slave10:ip=10.0.0.4,port=6379,state=online,offset=42,lag=1\r\n\
+        master_failover_state:no-failover\r\nmaster_replid:8371445ef47cb9a1ebd24e4f8a6d6e5ae7d4d0e2\r\n\
+        master_replid2:0000000000000000000000000000000000000000\r\nmaster_repl_offset:42\r\n\
+        second_repl_offset:-1\r\nrepl_backlog_active:1\r\n";
+    const REPLICA: &str = "# Replication\r\nrole:slave\r\nmaster_host:192.168.192.161\r\nmaster_port:6379\r\n\
+        master_link_status:down\r\nmaster_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:1\r\n\
+        slave_read_repl_offset:99\r\nslave_repl_offset:98\r\nslave_priority:100\r\nslave_read_only:1\r\n\
+        connected_slaves:0\r\nmaster_replid:8371445ef47cb9a1ebd24e4f8a6d6e5ae7d4d0e2\r\n\
+        master_replid2:5bd5b9fba15f9b2b9cdfbdeb7a6b3a1f3c2d4e5f\r\nmaster_repl_offset:97\r\n\
+        second_repl_offset:57\r\n";
+    const IDLE: &str = "# Persistence\r\nloading:0\r\nasync_loading:0\r\n";
+
+    #[test]
+    fn identity_of_7_0_15() {
+        let identity = identity(SERVER).unwrap();
+        assert_eq!(identity.pid, 4711);
+        assert_eq!(identity.run_id, RedisId::parse(RUN).unwrap());
+        assert_eq!(identity.version, "7.0.15");
+        assert_eq!(
+            super::identity("# Server\r\nredis_version:7.0.15\r\n"),
+            None
+        );
+    }
+
+    #[test]
+    fn a_master_counts_only_online_replicas() {
+        let keyspace =
+            "# Keyspace\r\ndb0:keys=5,expires=0,avg_ttl=0\r\ndb11:keys=7,expires=1,avg_ttl=3\r\n";
+        let seen = observation(RedisId::default(), MASTER, IDLE, keyspace).unwrap();
+        assert_eq!(seen.role, RedisRole::Master);
+        assert_eq!(seen.replicas_online, 2);
+        assert_eq!(seen.offset, 42);
+        assert_eq!(seen.second_offset, -1);
+        assert_eq!(seen.replid, RedisId::parse(REPLID).unwrap());
+        assert_eq!(seen.replid2, RedisId::default());
+        assert_eq!(seen.keys, 12);
+        assert_eq!(seen.master, None);
+        assert!(!seen.loading && !seen.link_up && !seen.sync_in_progress);
+    }
+
+    #[test]
+    fn a_replica_in_its_first_sync() {
+        let seen = observation(
+            RedisId::default(),
+            REPLICA,
+            "loading:1\r\n",
+            "# Keyspace\r\n",
+        )
+        .unwrap();
+        assert_eq!(seen.role, RedisRole::Replica);
+        let master = seen.master.unwrap();
+        assert_eq!(
+            (master.host.as_str(), master.port),
+            ("192.168.192.161", 6379)
+        );
+        assert_eq!(
+            seen.offset, 98,
+            "a replica's own offset, not the one it announces"
+        );
+        assert_eq!(seen.second_offset, 57);
+        assert!(seen.sync_in_progress && seen.loading && !seen.link_up);
+        assert_eq!(seen.keys, 0);
+    }
+
+    #[test]
+    fn text_without_a_role_is_no_observation() {
+        assert_eq!(observation(RedisId::default(), "", IDLE, ""), None);
+        assert_eq!(
+            observation(RedisId::default(), "role:sentinel\r\n", IDLE, ""),
+            None
+        );
+    }
+
+    #[test]
+    fn odd_lines_do_no_harm() {
+        let odd = "role:slave\r\nmaster_host:fe80::1\r\nmaster_port:x\r\nslaves:state=online\r\nslave:state=online\r\n";
+        let seen =
+            observation(RedisId::default(), odd, "", "db:keys=3\r\ndb0:keys=-1\r\n").unwrap();
+        assert_eq!(seen.master.unwrap().host, "fe80::1");
+        assert_eq!((seen.replicas_online, seen.keys), (0, 0));
+    }
+}

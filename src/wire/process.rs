@@ -1,0 +1,127 @@
+//! A process of this host, held by a pidfd (pidfd_open(2)), so that its exit is seen at once.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// What the programs that speak Redis' protocol are called.
+pub const REDIS: &[&str] = &["redis", "valkey", "keydb", "dragonfly"];
+/// What keepalived is called.
+pub const KEEPALIVED: &[&str] = &["keepalived"];
+
+/// A living process that this host's pid namespace knows.
+#[derive(Debug)]
+pub struct Process {
+    pidfd: AsyncFd<OwnedFd>,
+}
+
+impl Process {
+    /// Takes hold of process `pid` if it lives and runs a program whose name contains one of `names`.
+    ///
+    /// `None` where it cannot be watched: gone, another program, told by a program in another pid
+    /// namespace (a container), or a kernel without pidfd (before 5.3). Whoever has `pid` from a file or
+    /// from the process itself must make sure that it was still the same process *after* this call.
+    #[must_use]
+    pub fn open(pid: u32, names: &[&str]) -> Option<Self> {
+        let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        let pidfd = pidfd_open(raw, PidfdFlags::empty()).ok()?;
+        if has_exited(&pidfd) || !is_known_as(pid, names) || !calls_itself(pid) {
+            return None;
+        }
+        Some(Self {
+            pidfd: register(pidfd)?,
+        })
+    }
+
+    /// Waits until the process has exited.
+    pub async fn exited(&self) {
+        // An error here means that the runtime is shutting down: nobody is left to be told.
+        if self.pidfd.readable().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// tokio deprecates the safe constructor because a `T` could close its descriptor early (tokio #8587). An
+/// `OwnedFd` does not, and the constructor that replaces it is `unsafe`, which this crate forbids.
+#[allow(deprecated)]
+fn register(pidfd: OwnedFd) -> Option<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(pidfd, Interest::READABLE).ok()
+}
+
+/// A pidfd is readable from the exit on, also while the process is a zombie.
+fn has_exited(pidfd: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+    !matches!(
+        poll(
+            &mut fds,
+            Some(&Timespec {
+                tv_sec: 0,
+                tv_nsec: 0
+            })
+        ),
+        Ok(0)
+    )
+}
+
+/// The command name (proc(5), `comm`) or the file name of the executable contains one of `names`.
+fn is_known_as(pid: u32, names: &[&str]) -> bool {
+    let matches = |text: &str| names.iter().any(|name| text.contains(name));
+    let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    matches(&comm)
+        || fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| {
+            Path::file_name(&exe).is_some_and(|name| matches(&name.to_string_lossy()))
+        })
+}
+
+/// The process sees itself as `pid`. One in a nested pid namespace does not: its last `NSpid` differs.
+fn calls_itself(pid: u32) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
+        return false;
+    };
+    let own = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))
+        .and_then(|pids| pids.split_ascii_whitespace().last())
+        .and_then(|last| last.parse().ok());
+    // Kernels built without pid namespaces have no such line, and only one namespace.
+    own.is_none_or(|own: u32| own == pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_exit_is_seen_and_a_zombie_is_no_process() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let process = Process::open(child.id(), &["sleep"]).unwrap();
+        let early = tokio::time::timeout(Duration::from_millis(50), process.exited()).await;
+        assert!(early.is_err(), "it still lives");
+        child.kill().unwrap();
+        tokio::time::timeout(Duration::from_secs(2), process.exited())
+            .await
+            .unwrap();
+        assert!(
+            Process::open(child.id(), &["sleep"]).is_none(),
+            "a zombie is no living process"
+        );
+        child.wait().unwrap();
+        assert!(Process::open(child.id(), &["sleep"]).is_none());
+    }
+
+    #[tokio::test]
+    async fn another_program_is_refused() {
+        assert!(Process::open(std::process::id(), REDIS).is_none());
+        assert!(Process::open(0, REDIS).is_none());
+        assert!(Process::open(u32::MAX, REDIS).is_none());
+    }
+}
