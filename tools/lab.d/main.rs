@@ -1,1 +1,137 @@
-fn main() {}
+//! The laboratory: hosts as network namespaces on one machine, with real keepalived, real Redis and real rha.
+//!
+//! Started by `tools/lab`, which builds it and makes the namespaces. Three processes carry one world: the
+//! [`stage`] module says which and why. Everything dies with the first one.
+
+#![allow(clippy::print_stderr)] // a tool: what went wrong goes to stderr
+
+mod alarms;
+mod client;
+mod clock;
+mod config;
+mod demo;
+mod failover;
+mod host;
+mod manual;
+mod panel;
+mod plan;
+mod redis_view;
+mod report;
+mod run;
+mod shell;
+mod stage;
+mod walkthrough;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::report::{Verdict, say};
+use crate::stage::Stage;
+use crate::world::World;
+
+/// Hosts as network namespaces on one machine, with real keepalived, Redis and rha.
+#[derive(Parser)]
+#[command(name = "lab", version)]
+struct Cli {
+    #[command(flatten)]
+    world: WorldArgs,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What the world is made of.
+#[derive(Args, Clone)]
+pub struct WorldArgs {
+    /// How many hosts carry the instance
+    #[arg(long, global = true, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=3))]
+    pub hosts: u8,
+    /// The /24 network of the world: hosts are .37 .38 .39, the VIP .161, the client .200
+    #[arg(
+        long,
+        global = true,
+        value_name = "A.B.C.0",
+        default_value = "192.168.192.0"
+    )]
+    pub network: std::net::Ipv4Addr,
+    /// Use the rha and rha-event in this directory instead of those built here
+    #[arg(long, global = true, value_name = "DIR")]
+    pub bin_dir: Option<PathBuf>,
+    /// Copy every log, configuration and journal there at the end
+    #[arg(long, global = true, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// The test section of the original manual, step by step
+    Walkthrough {
+        /// The last line is one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// kill -9 of the primary's Redis, again and again, with a client at the VIP
+    Failover {
+        /// How often
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// The client waits so long between two writes, in microseconds
+        #[arg(long, default_value_t = 0)]
+        pause_us: u64,
+        /// The last line is one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// One failover and return, told live
+    Demo,
+    /// A world to play with: commands from stdin, `help` lists them
+    Shell,
+    /// The writing client (the lab starts it in the client's namespace)
+    #[command(hide = true)]
+    Client(client::ClientArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match Stage::current() {
+        Stage::Outer => stage::outer(),
+        Stage::Init => stage::init(),
+        Stage::Main => dispatch(&cli),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("lab: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let (verdict, json) = match &cli.verb {
+        Verb::Walkthrough { json } => (world::within(&cli.world, walkthrough::run), *json),
+        Verb::Failover {
+            rounds,
+            pause_us,
+            json,
+        } => {
+            let run = |world: &mut World| failover::run(world, *rounds, *pause_us);
+            (world::within(&cli.world, run), *json)
+        }
+        Verb::Demo => (world::within(&cli.world, demo::run), false),
+        Verb::Shell => (world::within(&cli.world, shell::run), false),
+        Verb::Client(args) => return client::run(args),
+    };
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(error) if json => Verdict::failed(&error),
+        Err(error) => return Err(error),
+    };
+    if json {
+        say(&verdict.figures);
+    }
+    Ok(if verdict.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,129 @@
+//! One failover and return, told while it happens.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use rustix::process::Signal;
+
+use crate::client::Writing;
+use crate::clock::{now, now_us};
+use crate::panel::Panel;
+use crate::report::{BOLD, DIM, GREEN, RED, Verdict, ms, say, styled};
+use crate::run::checked;
+use crate::world::{LIMIT, World};
+
+const OUTAGE_LIMIT: Duration = Duration::from_secs(15);
+/// The demo's client writes at an easy pace: it is here to be interrupted.
+const PAUSE_US: u64 = 200;
+
+/// Tells it.
+pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
+    let everybody: Vec<usize> = (0..world.hosts.len()).collect();
+    let mut panel = Panel::new();
+    let primary = world.settled(&everybody)?;
+    let name = world.hosts[primary].name.clone();
+    introduce(world, &mut panel)?;
+    let client = Writing::start(world.plan.vip_redis(), "demo:", PAUSE_US)?;
+    panel.pause(world, Some(&client));
+
+    panel.tell(&headline(&format!(
+        "kill -9 of Redis on {name}, the primary"
+    )));
+    let killed_us = now_us();
+    world.hosts[primary].signal("redis", Signal::KILL)?;
+    let gap = client.outage(killed_us, OUTAGE_LIMIT)?;
+    let heir = world.holder()?;
+    let heir_name = world.hosts[heir].name.clone();
+    panel.tell(&format!(
+        "  {} writes again, accepted by {heir_name}: {} after the kill ({} errors at the client: {})",
+        styled(GREEN, "->"),
+        styled(GREEN.bold(), format_args!("{} ms", ms(gap.accepted_us - killed_us))),
+        gap.errors,
+        gap.error,
+    ));
+    panel.pause(world, Some(&client));
+
+    panel.tell(&headline(&format!("{name}$ rha redis start")));
+    let started = now();
+    world.hosts[primary].redis("start")?;
+    let settled = watch_return(world, &mut panel, &client, &everybody)?;
+    panel.tell(&format!(
+        "  {} back as a replica and fit to take over after {:.1} s; the VIP stays where it is (no preempt)",
+        styled(GREEN, "->"),
+        (now() - started).as_secs_f32(),
+    ));
+    ensure!(settled == heir, "the VIP moved again");
+    panel.pause(world, Some(&client));
+    panel.erase();
+    let tally = client.finish()?;
+    let style = if tally.lost == 0 { GREEN } else { RED };
+    say(format_args!(
+        "  {} {} writes acknowledged, {}",
+        styled(style, "->"),
+        tally.acknowledged,
+        styled(style, format_args!("{} lost", tally.lost)),
+    ));
+    let content = look_back(world)?;
+    Ok(Verdict::plain(content && tally.lost == 0))
+}
+
+fn introduce(world: &World, panel: &mut Panel) -> anyhow::Result<()> {
+    let redis = checked(Command::new("redis-server").arg("--version"))?;
+    let redis = redis
+        .split_ascii_whitespace()
+        .nth(2)
+        .unwrap_or_default()
+        .to_owned();
+    let keepalived = Command::new("keepalived").arg("--version").output()?;
+    let keepalived = String::from_utf8_lossy(&keepalived.stderr).into_owned();
+    let keepalived = keepalived
+        .split_ascii_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned();
+    panel.tell(&headline(&format!(
+        "{} hosts on a switch, each a network namespace with keepalived {keepalived}, Redis {} and rha",
+        world.hosts.len(),
+        redis.trim_start_matches("v="),
+    )));
+    Ok(())
+}
+
+/// Shows the picture until everybody is well again; as [`World::settled`], with frames in between.
+fn watch_return(
+    world: &mut World,
+    panel: &mut Panel,
+    client: &Writing,
+    everybody: &[usize],
+) -> anyhow::Result<usize> {
+    let end = now() + LIMIT;
+    loop {
+        match world.look_settled(everybody) {
+            Ok(primary) => return Ok(primary),
+            Err(error) if now() >= end => return Err(error).context("the return"),
+            Err(_) => panel.frame(world, Some(client)),
+        }
+    }
+}
+
+/// What the journals say about it, and whether they prove it.
+fn look_back(world: &World) -> anyhow::Result<bool> {
+    let mut content = true;
+    for args in [&["history", "-n", "25"][..], &["replay"]] {
+        for host in &world.hosts {
+            say(headline(&format!("{}$ rha {}", host.name, args.join(" "))));
+            // On the reader's own terminal: its width and its colours.
+            let status = host.rha_command(args).stdin(Stdio::null()).status()?;
+            content &= status.success();
+            if !status.success() {
+                say(styled(RED, status));
+            }
+        }
+    }
+    Ok(content)
+}
+
+fn headline(text: &str) -> String {
+    format!("\n{} {}", styled(DIM, "==="), styled(BOLD, text))
+}

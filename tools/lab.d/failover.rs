@@ -1,0 +1,94 @@
+//! kill -9 of the primary's Redis, round after round: how long a client could not write, and what it lost.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::client::{Tally, Writing};
+use crate::clock::now_us;
+use crate::report::{GREEN, RED, Verdict, ms, say, styled};
+use crate::world::World;
+
+/// The slowest failover that is waited for; with keepalived's own time-outs it would be under 5 s.
+const OUTAGE_LIMIT: Duration = Duration::from_secs(15);
+/// An outage like this is no failover but a client waiting for the kernel to repeat its SYN.
+const STALL_US: u64 = 900_000;
+
+/// So many rounds; the client pauses so long between two writes.
+pub fn run(world: &mut World, rounds: u32, pause_us: u64) -> anyhow::Result<Verdict> {
+    let mut outages = Vec::new();
+    let mut tallies = Vec::new();
+    for number in 1..=rounds {
+        let (outage_us, tally) = round(world, number, pause_us)?;
+        outages.push(outage_us);
+        tallies.push(tally);
+    }
+    verdict(world, &outages, &tallies)
+}
+
+/// One failover and return. The VIP must have gone to another host and stayed there.
+fn round(world: &mut World, number: u32, pause_us: u64) -> anyhow::Result<(u64, Tally)> {
+    let everybody: Vec<usize> = (0..world.hosts.len()).collect();
+    let old = world.settled(&everybody)?;
+    let writing = Writing::start(world.plan.vip_redis(), &format!("r{number}:"), pause_us)?;
+    let killed_us = now_us();
+    world.hosts[old].signal("redis", Signal::KILL)?;
+    let gap = writing.outage(killed_us, OUTAGE_LIMIT)?;
+    let outage_us = gap.accepted_us - killed_us;
+    world.hosts[old].redis("start")?;
+    let new = world.settled(&everybody)?;
+    let tally = writing.finish()?;
+    let [from, to] = [old, new].map(|index| &world.hosts[index].name);
+    say(format_args!(
+        "round {number}: {from} -> {to}, writes accepted again after {} ms ({} errors: {}), {} of {} lost",
+        ms(outage_us),
+        gap.errors,
+        gap.error,
+        tally.lost,
+        tally.acknowledged,
+    ));
+    ensure!(old != new, "round {number}: the VIP is back at {from}");
+    Ok((outage_us, tally))
+}
+
+fn verdict(world: &World, outages: &[u64], tallies: &[Tally]) -> anyhow::Result<Verdict> {
+    let audits = world.audit()?;
+    for audit in &audits {
+        let style = if audit.ok { GREEN } else { RED };
+        let line = format!("{}: {}: {}", audit.host, audit.command, audit.exit);
+        say(styled(style, line));
+    }
+    let mut sorted = outages.to_vec();
+    sorted.sort_unstable();
+    let stalls = sorted.iter().filter(|&&us| us >= STALL_US).count();
+    let lost: usize = tallies.iter().map(|tally| tally.lost).sum();
+    let acknowledged: u64 = tallies.iter().map(|tally| tally.acknowledged).sum();
+    let [median, p99, max] = [50, 99, 100].map(|percent| ms(rank(&sorted, percent)));
+    say(format_args!(
+        "{} rounds: median {median} ms, p99 {p99} ms, max {max} ms, {stalls} stalls, \
+         {lost} of {acknowledged} acknowledged writes lost",
+        outages.len()
+    ));
+    let ok = audits.iter().all(|audit| audit.ok);
+    let figures = json!({
+        "ok": ok,
+        "rounds": outages.len(),
+        "median_ms": median,
+        "p99_ms": p99,
+        "max_ms": max,
+        "stalls": stalls,
+        "acknowledged": acknowledged,
+        "lost": lost,
+        "outages_ms": outages.iter().map(|&us| ms(us)).collect::<Vec<_>>(),
+        "alarms": world.alarms.all().len(),
+    });
+    Ok(Verdict { ok, figures })
+}
+
+/// Nearest-rank percentile of sorted values.
+fn rank(sorted: &[u64], percent: usize) -> u64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or_default()
+}

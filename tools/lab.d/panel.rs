@@ -1,0 +1,136 @@
+//! The demo's picture of the world: a few lines that stay at the bottom of a terminal while the story scrolls
+//! above them. Without a terminal it is printed where the story asks for it.
+
+use std::io::{IsTerminal, Write};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anstyle::Style;
+
+use crate::client::Writing;
+use crate::clock::now;
+use crate::host::Host;
+use crate::report::{BOLD, DIM, GREEN, RED, YELLOW, say, styled};
+use crate::world::World;
+
+const FRAME: Duration = Duration::from_millis(100);
+/// Time to read a sentence.
+const READING: Duration = Duration::from_millis(1800);
+
+/// The picture.
+pub struct Panel {
+    live: bool,
+    drawn: usize,
+    writes: u64,
+}
+
+impl Panel {
+    /// Live on a terminal that moves its cursor, else printed on demand.
+    pub fn new() -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Self {
+            live: terminal && !dumb,
+            drawn: 0,
+            writes: 0,
+        }
+    }
+
+    /// A line of the story, above the picture.
+    pub fn tell(&mut self, line: &str) {
+        self.erase();
+        say(line);
+    }
+
+    /// One frame, where the picture is live.
+    pub fn frame(&mut self, world: &World, client: Option<&Writing>) {
+        if let Some(client) = client {
+            self.writes = client.progress();
+        }
+        if self.live {
+            let lines = self.lines(world);
+            self.erase();
+            for line in &lines {
+                say(line);
+            }
+            self.drawn = lines.len();
+            sleep(FRAME);
+        }
+    }
+
+    /// Lets the reader read, or prints the picture once for one who is not there.
+    pub fn pause(&mut self, world: &World, client: Option<&Writing>) {
+        let end = now() + READING;
+        while self.live && now() < end {
+            self.frame(world, client);
+        }
+        if !self.live {
+            self.frame(world, client);
+            for line in self.lines(world) {
+                say(line);
+            }
+        }
+    }
+
+    /// Takes the picture away: the story is over.
+    pub fn erase(&mut self) {
+        if self.drawn > 0 {
+            let mut out = anstream::stdout();
+            // Up to the picture's first line, and clear to the end of the screen (ECMA-48 CUU, ED).
+            let _ = write!(out, "\x1b[{}A\x1b[J", self.drawn);
+            let _ = out.flush();
+            self.drawn = 0;
+        }
+    }
+
+    fn lines(&self, world: &World) -> Vec<String> {
+        let mut lines = vec![String::new()];
+        lines.extend(world.hosts.iter().map(|host| row(host, world)));
+        lines.push(format!(
+            "  {}  writes to {}, {} acknowledged",
+            styled(BOLD, "client"),
+            world.plan.vip_redis(),
+            self.writes
+        ));
+        lines.push(String::new());
+        lines
+    }
+}
+
+fn row(host: &Host, world: &World) -> String {
+    let vip = match host.holds(world.plan.vip()) {
+        Ok(true) => styled(GREEN.bold(), "VIP"),
+        _ => styled(DIM, " - "),
+    };
+    let redis = match host.info() {
+        Ok(info) => match info.get("role") {
+            "master" => format!("master, {} online", info.slaves_online()),
+            _ => format!("replica, link {}", info.get("master_link_status")),
+        },
+        Err(_) => "down".to_owned(),
+    };
+    let (role, epoch, eligible) = host.status().map_or_else(
+        |_| ("?".to_owned(), 0, false),
+        |status| (status.role().to_owned(), status.epoch(), status.eligible()),
+    );
+    let able = if eligible { "eligible" } else { "not eligible" };
+    format!(
+        "  {}  {:<15}  {vip}  {}  redis: {}  epoch {epoch}  {able}",
+        styled(BOLD, &host.name),
+        host.address,
+        styled(role_style(&role), format_args!("{role:<10}")),
+        styled(
+            if redis == "down" { RED } else { Style::new() },
+            format_args!("{redis:<18}")
+        ),
+    )
+}
+
+fn role_style(role: &str) -> Style {
+    match role {
+        "primary" => GREEN.bold(),
+        "replica" => Style::new(),
+        "fault" | "held" | "fenced" | "?" => RED,
+        _ => YELLOW,
+    }
+}

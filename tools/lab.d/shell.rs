@@ -1,0 +1,120 @@
+//! A world to play with: one command in each line of stdin.
+
+use std::io::BufRead;
+
+use anyhow::{Context, bail};
+use rustix::process::Signal;
+
+use crate::host::Service;
+use crate::report::{BOLD, RED, Verdict, say, styled};
+use crate::run::in_netns;
+use crate::world::World;
+
+const HELP: &str = "\
+show                             every host: its role, its Redis, and who has the VIP
+settle                           wait until one host serves and all others follow it
+alarms                           what the alarm sink was told
+redis HOST start|stop|restart    rha redis ...
+redis HOST kill|hang|resume      SIGKILL, SIGSTOP, SIGCONT
+cut HOST, heal HOST              take its port out of the switch (carrier stays), or put it back
+link HOST up|down                its cable
+start HOST SERVICE               SERVICE is rha, rha-event or keepalived
+stop HOST SERVICE                SIGTERM
+kill HOST SERVICE                SIGKILL, without a last word
+rha HOST ARGS...                 rha on that host
+logs HOST                        the end of its logs
+sh HOST, sh client               a shell there (its files are in /run/lab/HOST)
+quit                             the end of the world";
+
+/// Reads commands until `quit` or the end of stdin. A command that fails is told and makes the exit code 1.
+pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
+    say(styled(
+        BOLD,
+        "The world is up. help lists what can be done to it.",
+    ));
+    let mut ok = true;
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        match words[..] {
+            [] => {}
+            ["quit"] => break,
+            _ => {
+                if let Err(error) = command(world, &words) {
+                    ok = false;
+                    say(styled(RED, format_args!("{error:#}")));
+                }
+            }
+        }
+    }
+    Ok(Verdict::plain(ok))
+}
+
+fn command(world: &mut World, words: &[&str]) -> anyhow::Result<()> {
+    match *words {
+        ["help"] => say(HELP),
+        ["show"] => show(world),
+        ["settle"] => {
+            let everybody: Vec<usize> = (0..world.hosts.len()).collect();
+            let primary = world.settled(&everybody)?;
+            say(format_args!("{} is primary", world.hosts[primary].name));
+        }
+        ["alarms"] => {
+            for alarm in world.alarms.all() {
+                say(format_args!("{}\n    {}", alarm.title, alarm.content));
+            }
+        }
+        ["redis", host, verb] => redis(world, host, verb)?,
+        ["cut", host] => world.host(host)?.partition(true)?,
+        ["heal", host] => world.host(host)?.partition(false)?,
+        ["link", host, state @ ("up" | "down")] => world.host(host)?.link(state)?,
+        ["start", host, name] => world.host(host)?.start(service(name)?)?,
+        ["stop", host, name] => world.host(host)?.stop(service(name)?)?,
+        ["kill", host, name] => world.host(host)?.kill(service(name)?)?,
+        ["rha", host, ref args @ ..] => {
+            world.host(host)?.rha_command(args).status()?;
+        }
+        ["logs", host] => say(world.host(host)?.tails()),
+        ["sh", place] => {
+            in_netns(place, "bash").status()?;
+        }
+        _ => bail!("unknown: {}; help lists what there is", words.join(" ")),
+    }
+    Ok(())
+}
+
+fn redis(world: &mut World, host: &str, verb: &str) -> anyhow::Result<()> {
+    let host = world.host(host)?;
+    match verb {
+        "start" | "stop" | "restart" => host.redis(verb),
+        "kill" => host.signal("redis", Signal::KILL),
+        "hang" => host.signal("redis", Signal::STOP),
+        "resume" => host.signal("redis", Signal::CONT),
+        _ => bail!("redis {verb}: start, stop, restart, kill, hang or resume"),
+    }
+}
+
+fn service(name: &str) -> anyhow::Result<Service> {
+    Service::parse(name).with_context(|| format!("no service {name}: rha, rha-event or keepalived"))
+}
+
+fn show(world: &World) {
+    for host in &world.hosts {
+        let vip = match host.holds(world.plan.vip()) {
+            Ok(true) => "VIP",
+            Ok(false) => "-",
+            Err(_) => "?",
+        };
+        let redis = host.info().map_or_else(
+            |error| format!("{error:#}"),
+            |info| format!("{} {} online", info.get("role"), info.slaves_online()),
+        );
+        let status = host
+            .status()
+            .map_or_else(|error| format!("{error:#}"), |status| status.line());
+        say(format_args!(
+            "{} {} {vip} redis: {redis}\n    {status}",
+            host.name, host.address
+        ));
+    }
+}
