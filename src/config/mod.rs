@@ -1,1 +1,162 @@
-//! To be written.
+//! What the operator wants: one TOML file, read into typed values.
+//!
+//! [`Config::load`] either gives a configuration in which everything holds, or *all* that is wrong
+//! with the file, one line each: `FILE:LINE: KEY: what is wrong; what is allowed`. It happens in two
+//! passes: the schema (`read`: keys, types, ranges), and where that is clean the sense (`check`:
+//! what one key says about another).
+//!
+//! Every instance must list this node. A fleet whose hosts carry different instances needs different
+//! files: an instance that silently runs nowhere because of a typing error in a node's name would be
+//! found only by the failover that does not happen.
+
+mod audit;
+mod check;
+mod document;
+pub mod import;
+mod read;
+mod secret;
+mod settings;
+mod show;
+pub(crate) mod suggest;
+mod types;
+pub(crate) mod value;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use audit::Remark;
+pub use secret::{Secret, SecretError};
+pub use types::{
+    Alarms, Config, Failover, Follow, Health, Instance, Keepalived, Member, Paths, Redis, Sink,
+    SinkKind, ThisNode, Transport, VrrpVersion,
+};
+
+/// Where the file is by default.
+pub const DEFAULT_FILE: &str = "/etc/rha/rha.toml";
+
+/// Largest file, in bytes: room for a thousand instances.
+const FILE_MAX: u64 = 1 << 20;
+
+/// One thing that is wrong with the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The key, such as `health.fall`.
+    pub key: String,
+    /// What is wrong, and what is allowed.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            line,
+            key,
+            text,
+        } = self;
+        write!(f, "{}:{line}: {key}: {text}", file.display())
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("{}: cannot read the configuration: {source}", file.display())]
+    Unreadable {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is too large to be one.
+    #[error("{}: larger than {FILE_MAX} bytes: this is no rha configuration", file.display())]
+    TooLarge {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// What is wrong with it, in the order of the lines; one line each.
+    #[error("{}", lines(.0))]
+    Invalid(Vec<Problem>),
+}
+
+impl Config {
+    /// Reads the configuration of this host.
+    ///
+    /// # Errors
+    /// The file cannot be read, or anything is wrong with it.
+    pub fn load(file: &Path) -> Result<Self, Error> {
+        Self::load_for(file, None)
+    }
+
+    /// Reads the configuration of `node`, whatever `[node] name` and the host name say.
+    ///
+    /// # Errors
+    /// The file cannot be read, or anything is wrong with it.
+    pub fn load_for(file: &Path, node: Option<&str>) -> Result<Self, Error> {
+        let mut text = String::new();
+        File::open(file)
+            .and_then(|opened| opened.take(FILE_MAX + 1).read_to_string(&mut text))
+            .map_err(|source| Error::Unreadable {
+                file: file.to_owned(),
+                source,
+            })?;
+        if text.len() as u64 > FILE_MAX {
+            return Err(Error::TooLarge {
+                file: file.to_owned(),
+            });
+        }
+        let host = rustix::system::uname();
+        Self::parse(&text, file, node, &host.nodename().to_string_lossy())
+    }
+
+    /// Reads `text`, which came from `file`, for `node` or else for `[node] name` or else for the
+    /// first part of `host`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text.
+    pub fn parse(text: &str, file: &Path, node: Option<&str>, host: &str) -> Result<Self, Error> {
+        let source = document::Source::new(file, text);
+        let (root, syntax) = DeTable::parse_recoverable(text);
+        for error in &syntax {
+            let line = source.line(error.span().map_or(0, |span| span.start));
+            source.wrong_at(line, "syntax", error.message().replace('\n', ", "));
+        }
+        if !syntax.is_empty() {
+            return Err(Error::Invalid(source.problems()));
+        }
+        let raw = read::document(document::Table::root(&source, root.get_ref()));
+        let config = raw.map(|raw| check::config(raw, &source, file, node, host));
+        match (config, source.problems()) {
+            (Some(config), problems) if problems.is_empty() => Ok(config),
+            (_, problems) => Err(Error::Invalid(problems)),
+        }
+    }
+
+    /// The effective configuration as TOML, with every default filled in and no secret.
+    ///
+    /// # Errors
+    /// A path that is not UTF-8, which [`Config::load`] does not let through.
+    pub fn show(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// The instance called `name`.
+    #[must_use]
+    pub fn instance(&self, name: &str) -> Option<&Instance> {
+        self.instances.iter().find(|instance| instance.name == name)
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(Problem::to_string).collect();
+    lines.join("\n")
+}

@@ -1,1 +1,5 @@
-//! To be written.
+//! The text of keepalived's configuration: written for rha's nodes, read from anybody's.
+
+pub mod finding;
+pub mod load;
+pub mod parse;

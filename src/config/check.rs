@@ -1,0 +1,398 @@
+//! What one key says about another; fills in the names and priorities that were left out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::document::Source;
+use super::read::{RawConfig, RawInstance, RawMember};
+use super::types::{
+    Alarms, Config, Follow, Health, Instance, Keepalived, Member, SinkKind, ThisNode, Transport,
+    VrrpVersion,
+};
+use super::value::show_duration;
+
+/// Highest VRRP priority that tracking can reach; 255 is the address owner.
+const PRIORITY_MAX: u8 = 254;
+
+/// Makes the typed configuration and reports to `source` whatever does not hold.
+pub(super) fn config(
+    raw: RawConfig,
+    source: &Source,
+    file: &Path,
+    node: Option<&str>,
+    host: &str,
+) -> Config {
+    keepalived(&raw.keepalived, source);
+    health(&raw.health, source);
+    sinks(&raw.alarm, source);
+    if raw.instances.is_empty() {
+        source.wrong("instance", "there is none; one [[instance]] for each VIP");
+    }
+    let this = ThisNode {
+        name: this_node(&raw, node, host),
+    };
+    across(&raw.instances, source);
+    let from_host = node.is_none() && raw.node.name.is_empty();
+    for (index, instance) in raw.instances.iter().enumerate() {
+        let at = format!("instance.{index}");
+        members(instance, &at, source);
+        families(instance, &at, raw.keepalived.transport, source);
+        listed(instance, &this.name, from_host, source);
+        follow(&raw.failover.follow, instance, &this.name, source);
+    }
+    let instances = raw.instances.into_iter().enumerate();
+    let instances = instances.map(|(index, instance)| finished(instance, index, source));
+    Config {
+        file: file.to_owned(),
+        node: this,
+        paths: raw.paths,
+        keepalived: raw.keepalived,
+        health: raw.health,
+        failover: raw.failover,
+        alarm: raw.alarm,
+        instances: instances.collect(),
+    }
+}
+
+fn this_node(raw: &RawConfig, node: Option<&str>, host: &str) -> String {
+    match node {
+        Some(name) => name.to_owned(),
+        None if raw.node.name.is_empty() => host.split('.').next().unwrap_or_default().to_owned(),
+        None => raw.node.name.clone(),
+    }
+}
+
+fn keepalived(keepalived: &Keepalived, source: &Source) {
+    let advert = keepalived.advert_interval;
+    let found = show_duration(advert);
+    match keepalived.vrrp_version {
+        VrrpVersion::V3 => {
+            let steps = advert.as_millis().is_multiple_of(10);
+            if !steps || advert > Duration::from_millis(40_950) {
+                source.wrong(
+                    "keepalived.advert_interval",
+                    format!("VRRP version 3 cannot say \"{found}\"; \"10ms\" to \"40950ms\" in steps of 10ms"),
+                );
+            }
+        }
+        VrrpVersion::V2 if !whole_seconds(advert) || advert.is_zero() => source.wrong(
+            "keepalived.advert_interval",
+            format!("VRRP version 2 cannot say \"{found}\"; whole seconds, \"1s\" to \"255s\""),
+        ),
+        VrrpVersion::V2 => {}
+    }
+    if !whole_seconds(keepalived.check_interval) {
+        source.wrong(
+            "keepalived.check_interval",
+            "keepalived runs scripts in whole seconds; \"1s\" or more, or \"0s\" for never",
+        );
+    }
+}
+
+fn whole_seconds(duration: Duration) -> bool {
+    duration.subsec_nanos() == 0
+}
+
+fn health(health: &Health, source: &Source) {
+    let Health {
+        interval,
+        timeout,
+        slow,
+        ..
+    } = *health;
+    if timeout > interval {
+        let (timeout, interval) = (show_duration(timeout), show_duration(interval));
+        source.wrong(
+            "health.timeout",
+            format!("\"{timeout}\" is longer than health.interval; at most \"{interval}\""),
+        );
+    }
+    if slow > timeout {
+        let (slow, timeout) = (show_duration(slow), show_duration(timeout));
+        source.wrong(
+            "health.slow",
+            format!("\"{slow}\" is longer than health.timeout; at most \"{timeout}\""),
+        );
+    }
+}
+
+fn sinks(alarm: &Alarms, source: &Source) {
+    let mut names = Seen::default();
+    for (index, sink) in alarm.sinks.iter().enumerate() {
+        let at = format!("alarm.sink.{index}");
+        if names.taken(&sink.name, &sink.name).is_some() {
+            source.wrong(&format!("{at}.name"), twice(&sink.name, "a sink"));
+        }
+        let addressed = [("mail_to", &sink.mail_to), ("sms_to", &sink.sms_to)];
+        for (key, value) in addressed {
+            if !value.is_empty() && sink.kind != SinkKind::Simplealarm {
+                source.wrong(
+                    &format!("{at}.{key}"),
+                    "only a simplealarm sink has recipients; leave it out",
+                );
+            }
+        }
+    }
+}
+
+/// What must be unique over all instances of the node.
+fn across(instances: &[RawInstance], source: &Source) {
+    let mut names = Seen::default();
+    let mut vips = Seen::default();
+    let mut vrrp_names = Seen::default();
+    let mut routers = Seen::default();
+    let mut servers = Seen::default();
+    for (index, instance) in instances.iter().enumerate() {
+        let RawInstance {
+            name,
+            vip,
+            port,
+            interface,
+            ..
+        } = instance;
+        let at = |key: &str| format!("instance.{index}.{key}");
+        let vrrp = vrrp_name(instance);
+        if names.taken(name, name).is_some() {
+            source.wrong(&at("name"), twice(name, "an instance"));
+        } else if let Some(other) = vrrp_names.taken(&vrrp, name) {
+            source.wrong(
+                &at("vrrp_instance"),
+                format!(
+                    "\"{vrrp}\" is the name of instance \"{other}\" in keepalived.conf already"
+                ),
+            );
+        }
+        if let Some(other) = vips.taken(vip, name) {
+            source.wrong(
+                &at("vip"),
+                format!("{vip} is the VIP of instance \"{other}\" already"),
+            );
+        }
+        let router = (interface.clone(), vip.is_ipv6(), instance.virtual_router_id);
+        if let Some(other) = routers.taken(&router, name) {
+            let id = instance.virtual_router_id;
+            source.wrong(
+                &at("virtual_router_id"),
+                format!("{id} is used on {interface} by instance \"{other}\" already; 1 to 255, each once"),
+            );
+        }
+        for (position, node) in instance.nodes.iter().enumerate() {
+            let address = node.address;
+            if let Some(other) = servers
+                .taken(&(address, *port), name)
+                .filter(|other| other != name)
+            {
+                source.wrong(
+                    &at(&format!("node.{position}.address")),
+                    format!(
+                        "the Redis at {address} port {port} belongs to instance \"{other}\" already"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// The nodes of one instance, among themselves and against its addresses.
+fn members(instance: &RawInstance, at: &str, source: &Source) {
+    let vip = instance.vip;
+    let host = instance.redis.host;
+    if host == vip {
+        source.wrong(
+            &format!("{at}.redis.host"),
+            format!("{host} is the VIP, which may be on another node; the local address, such as \"127.0.0.1\""),
+        );
+    }
+    if instance.nodes.is_empty() {
+        source.wrong(
+            &format!("{at}.node"),
+            "there is none; one [[instance.node]] for each node",
+        );
+    }
+    let mut names = Seen::default();
+    let mut addresses = Seen::default();
+    for (index, node) in instance.nodes.iter().enumerate() {
+        let at = |key: &str| format!("{at}.node.{index}.{key}");
+        let RawMember { name, address, .. } = node;
+        if names.taken(name, name).is_some() {
+            source.wrong(&at("name"), twice(name, "a node of this instance"));
+        }
+        if name == "vip" {
+            source.wrong(
+                &at("name"),
+                "\"vip\" is what failover.follow calls the VIP; another name",
+            );
+        }
+        if *address == vip {
+            source.wrong(
+                &at("address"),
+                format!("{address} is the VIP; the node's own address"),
+            );
+        }
+        if let Some(other) = addresses.taken(address, name) {
+            source.wrong(
+                &at("address"),
+                format!("{address} is the address of node \"{other}\" already"),
+            );
+        }
+    }
+}
+
+/// Unicast adverts travel in the address family of the VIP.
+fn families(instance: &RawInstance, at: &str, transport: Transport, source: &Source) {
+    if transport == Transport::Multicast {
+        return;
+    }
+    for (index, node) in instance.nodes.iter().enumerate() {
+        if node.address.is_ipv6() != instance.vip.is_ipv6() {
+            source.wrong(
+                &format!("{at}.node.{index}.address"),
+                format!(
+                    "{} and the VIP {} are of different address families; the same one, or keepalived.transport = \"multicast\"",
+                    node.address, instance.vip
+                ),
+            );
+        }
+    }
+}
+
+fn listed(instance: &RawInstance, this: &str, from_host: bool, source: &Source) {
+    let names: Vec<_> = instance
+        .nodes
+        .iter()
+        .map(|node| format!("\"{}\"", node.name))
+        .collect();
+    if names.is_empty() || instance.nodes.iter().any(|node| node.name == this) {
+        return;
+    }
+    let origin = if from_host { ", the host name," } else { "" };
+    source.wrong(
+        "node.name",
+        format!(
+            "\"{this}\"{origin} is not a node of instance \"{}\"; {}",
+            instance.name,
+            names.join(" or ")
+        ),
+    );
+}
+
+fn follow(follow: &Follow, instance: &RawInstance, this: &str, source: &Source) {
+    let Follow::Node(name) = follow else { return };
+    if !instance.nodes.iter().any(|node| node.name == *name) {
+        source.wrong(
+            "failover.follow",
+            format!(
+                "\"{name}\" is not a node of instance \"{}\"; \"vip\" or one of its nodes",
+                instance.name
+            ),
+        );
+    } else if name == this {
+        source.wrong(
+            "failover.follow",
+            format!("this node is \"{name}\" and cannot follow itself; \"vip\" or another node"),
+        );
+    }
+}
+
+fn finished(raw: RawInstance, index: usize, source: &Source) -> Instance {
+    let vrrp_instance = vrrp_name(&raw);
+    let nodes = prioritized(raw.nodes, index, source);
+    Instance {
+        name: raw.name,
+        vip: raw.vip,
+        port: raw.port,
+        interface: raw.interface,
+        virtual_router_id: raw.virtual_router_id,
+        vrrp_instance,
+        redis: raw.redis,
+        nodes,
+    }
+}
+
+fn vrrp_name(instance: &RawInstance) -> String {
+    if instance.vrrp_instance.is_empty() {
+        format!("RHA_{}", instance.name.to_ascii_uppercase())
+    } else {
+        instance.vrrp_instance.clone()
+    }
+}
+
+/// Fills the priorities in. Without any: as high as leaves room for a bias that outranks all nodes,
+/// descending in the order of the file, since a failover waits (256 - priority) / 256 of an advert
+/// interval. With all of them given: checked, taken as they are.
+fn prioritized(nodes: Vec<RawMember>, index: usize, source: &Source) -> Vec<Member> {
+    let count = u8::try_from(nodes.len()).unwrap_or(u8::MAX);
+    let given = nodes.iter().filter(|node| node.priority.is_some()).count();
+    let automatic = PRIORITY_MAX.saturating_sub(count);
+    if given > 0 && given < nodes.len() {
+        for (position, node) in nodes.iter().enumerate() {
+            if node.priority.is_none() {
+                source.wrong(
+                    &format!("instance.{index}.node.{position}.priority"),
+                    "is missing, and other nodes have one; for all nodes or for none",
+                );
+            }
+        }
+    } else if given > 0 {
+        explicit(&nodes, index, source);
+    }
+    let ranked = nodes.into_iter().zip(0..);
+    let ranked = ranked.map(|(node, position)| Member {
+        name: node.name,
+        address: node.address,
+        priority: node.priority.unwrap_or(automatic.saturating_sub(position)),
+    });
+    ranked.collect()
+}
+
+fn explicit(nodes: &[RawMember], index: usize, source: &Source) {
+    let priorities = || nodes.iter().filter_map(|node| node.priority);
+    let highest = priorities().max().unwrap_or_default();
+    let bias = u16::from(highest - priorities().min().unwrap_or(highest)) + 1;
+    let reach = u16::from(highest) + bias;
+    let mut seen = Seen::default();
+    for (position, node) in nodes.iter().enumerate() {
+        let Some(priority) = node.priority else {
+            continue;
+        };
+        let at = format!("instance.{index}.node.{position}.priority");
+        if let Some(other) = seen.taken(&priority, &node.name) {
+            source.wrong(
+                &at,
+                format!("{priority} is the priority of node \"{other}\" already; each its own"),
+            );
+        } else if priority == highest && reach > u16::from(PRIORITY_MAX) {
+            source.wrong(
+                &at,
+                format!(
+                    "{priority} and the bias of {bias} that outranks every node make {reach}; together at most {PRIORITY_MAX}"
+                ),
+            );
+        }
+    }
+}
+
+/// Who used a value first.
+struct Seen<K>(BTreeMap<K, String>);
+
+impl<K> Default for Seen<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord + Clone> Seen<K> {
+    /// The first owner of `key`, if it is taken; else `owner` takes it.
+    fn taken(&mut self, key: &K, owner: &str) -> Option<String> {
+        if let Some(first) = self.0.get(key) {
+            return Some(first.clone());
+        }
+        self.0.insert(key.clone(), owner.to_owned());
+        None
+    }
+}
+
+fn twice(name: &str, what: &str) -> String {
+    format!("\"{name}\" is the name of {what} already; each its own")
+}

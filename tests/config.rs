@@ -1,0 +1,438 @@
+//! The configuration: what is shipped loads, and every mistake gets its own clear line.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rha::config::{Config, Error};
+use rha::model::redis::{Endpoint, Grade};
+
+const SHIPPED: &str = include_str!("../config/rha.toml");
+
+/// Two instances on two nodes, as short as it can be.
+const SMALL: &str = r#"[node]
+name = "a"
+[[instance]]
+name = "one"
+vip = "10.0.0.100"
+interface = "eth0"
+virtual_router_id = 51
+[[instance.node]]
+name = "a"
+address = "10.0.0.1"
+[[instance.node]]
+name = "b"
+address = "10.0.0.2"
+"#;
+
+fn parse(text: &str) -> Result<Config, Error> {
+    Config::parse(text, Path::new("rha.toml"), None, "lvs2.example.org")
+}
+
+/// The lines that `SMALL`, with `from` replaced by `to`, is refused with.
+fn refusal(from: &str, to: &str) -> String {
+    assert!(
+        SMALL.contains(from),
+        "{from} is not in the small configuration"
+    );
+    match parse(&SMALL.replacen(from, to, 1)) {
+        Ok(_) => "(accepted)".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn the_shipped_file_loads_on_the_host_that_it_names() {
+    let config = parse(SHIPPED).unwrap();
+    assert_eq!(config.node.name, "lvs2");
+    let settings = config.settings(&config.instances[0]);
+    assert_eq!(settings.rank, 1);
+    assert_eq!(settings.peers, ["lvs1"]);
+    assert_eq!(settings.bias, 2);
+    assert_eq!(
+        settings.own,
+        Endpoint {
+            host: "192.168.192.38".into(),
+            port: 6379
+        }
+    );
+    assert_eq!(settings.follow, settings.vip);
+    assert_eq!(settings.retry_ms, 200);
+    assert_eq!(
+        settings.fall_on,
+        [
+            Grade::Timeout,
+            Grade::Refused,
+            Grade::Unreachable,
+            Grade::Garbage
+        ]
+    );
+}
+
+#[test]
+fn the_shipped_values_are_the_defaults() {
+    let node = |config: &Config| {
+        (
+            config.instances[0].clone(),
+            config.instances[0].nodes.clone(),
+        )
+    };
+    let shipped = parse(SHIPPED).unwrap();
+    let bare = r#"
+        [[instance]]
+        name = "redis"
+        vip = "192.168.192.161"
+        interface = "eth0"
+        virtual_router_id = 51
+        node = [{ name = "lvs1", address = "192.168.192.37" }, { name = "lvs2", address = "192.168.192.38" }]
+    "#;
+    let bare = parse(bare).unwrap();
+    assert_eq!(bare, shipped);
+    assert_eq!(node(&bare), node(&shipped));
+}
+
+#[test]
+fn show_round_trips() {
+    let mut text = SHIPPED.replace("# [[alarm.sink]]", "[[alarm.sink]]");
+    for key in [
+        "name = \"ops\"",
+        "kind =",
+        "url =",
+        "mail_to =",
+        "sms_to =",
+        "timeout = \"5s\"",
+    ] {
+        text = text.replace(&format!("# {key}"), key);
+    }
+    let config = parse(&text).unwrap();
+    assert_eq!(config.alarm.sinks[0].mail_to, "ops@example.org");
+    let shown = config.show().unwrap();
+    assert_eq!(parse(&shown).unwrap(), config);
+    let defaults = parse(SHIPPED).unwrap();
+    assert_eq!(parse(&defaults.show().unwrap()).unwrap(), defaults);
+}
+
+#[test]
+fn show_keeps_the_password_of_a_url_to_itself() {
+    let sink =
+        "[[alarm.sink]]\nname = \"s\"\nkind = \"webhook\"\nurl = \"https://me:hunter2@h/x\"\n";
+    let shown = parse(&format!("{SMALL}{sink}")).unwrap().show().unwrap();
+    assert!(shown.contains("https://me:***@h/x"), "{shown}");
+    assert!(!shown.contains("hunter2"));
+}
+
+#[test]
+fn priorities_are_as_high_as_the_bias_allows() {
+    let third = "[[instance.node]]\nname = \"c\"\naddress = \"10.0.0.3\"\n";
+    let config = parse(&format!("{SMALL}{third}")).unwrap();
+    let instance = &config.instances[0];
+    let priorities: Vec<_> = instance.nodes.iter().map(|node| node.priority).collect();
+    assert_eq!((priorities, instance.bias()), (vec![251, 250, 249], 3));
+
+    let text = SMALL.replacen("10.0.0.1\"", "10.0.0.1\"\npriority = 90", 1);
+    let text = text.replacen("10.0.0.2\"", "10.0.0.2\"\npriority = 100", 1);
+    let config = parse(&text).unwrap();
+    assert_eq!(config.instances[0].bias(), 11, "90 + 11 outranks 100");
+    assert_eq!(config.settings(&config.instances[0]).rank, 1);
+}
+
+#[test]
+fn each_mistake_has_its_line() {
+    let cases = [
+        (
+            "[node]",
+            "[nod]\nx = 1\n[node]",
+            "rha.toml:1: nod: unknown key; did you mean \"node\"?",
+        ),
+        (
+            "[node]",
+            "[health]\nintervall = \"1s\"\n[node]",
+            "rha.toml:2: health.intervall: unknown key; did you mean \"interval\"?",
+        ),
+        (
+            "[node]",
+            "[paths]\npassword = \"x\"\n[node]",
+            "rha.toml:2: paths.password: unknown key; allowed here: state, runtime",
+        ),
+        (
+            "[node]",
+            "[paths]\nstate = \"var\"\n[node]",
+            "rha.toml:2: paths.state: \"var\" is not an absolute path; it must begin with /",
+        ),
+        (
+            "[node]",
+            "[health]\ninterval = \"1sec\"\n[node]",
+            "rha.toml:2: health.interval: \"1sec\" is not a duration; a whole number and ms, s, m, h or d, such as \"250ms\"",
+        ),
+        (
+            "[node]",
+            "[health]\ninterval = 5\n[node]",
+            "rha.toml:2: health.interval: must be a duration in quotes, such as \"250ms\"",
+        ),
+        (
+            "[node]",
+            "[health]\ninterval = \"2h\"\n[node]",
+            "rha.toml:2: health.interval: \"2h\" is out of range; \"10ms\" to \"1h\"",
+        ),
+        (
+            "[node]",
+            "[health]\ninterval = \"100ms\"\nslow = \"10ms\"\n[node]",
+            "rha.toml:1: health.timeout: \"500ms\" is longer than health.interval; at most \"100ms\"",
+        ),
+        (
+            "[node]",
+            "[health]\nslow = \"700ms\"\n[node]",
+            "rha.toml:2: health.slow: \"700ms\" is longer than health.timeout; at most \"500ms\"",
+        ),
+        (
+            "[node]",
+            "[health]\nfall = 0\n[node]",
+            "rha.toml:2: health.fall: 0 is out of range; 1 to 1000",
+        ),
+        (
+            "[node]",
+            "[health]\nfall_on = [\"dead\"]\n[node]",
+            "rha.toml:2: health.fall_on: \"dead\" cannot count as failed; loading, busy, timeout, refused, unreachable, auth, misconf, garbage, degraded",
+        ),
+        (
+            "[node]",
+            "[keepalived]\nvrrp_version = 2\n[node]",
+            "rha.toml:1: keepalived.advert_interval: VRRP version 2 cannot say \"100ms\"; whole seconds, \"1s\" to \"255s\"",
+        ),
+        (
+            "[node]",
+            "[keepalived]\nadvert_interval = \"15ms\"\n[node]",
+            "rha.toml:2: keepalived.advert_interval: VRRP version 3 cannot say \"15ms\"; \"10ms\" to \"40950ms\" in steps of 10ms",
+        ),
+        (
+            "[node]",
+            "[keepalived]\ncheck_interval = \"1500ms\"\n[node]",
+            "rha.toml:2: keepalived.check_interval: keepalived runs scripts in whole seconds; \"1s\" or more, or \"0s\" for never",
+        ),
+        (
+            "[node]",
+            "[keepalived]\ntransport = \"broadcast\"\n[node]",
+            "rha.toml:2: keepalived.transport: \"broadcast\" is not known; \"unicast\" or \"multicast\"",
+        ),
+        (
+            "[node]",
+            "[alarm]\nlocal_ip = \"here\"\n[node]",
+            "rha.toml:2: alarm.local_ip: \"here\" is not an IP address; such as \"192.168.192.37\"",
+        ),
+        (
+            "[node]",
+            "[[alarm.sink]]\nname = \"s\"\nkind = \"webhook\"\nurl = \"ftp://h/x\"\n[node]",
+            "rha.toml:4: alarm.sink.url: \"ftp:\" is not supported; http or https",
+        ),
+        (
+            "[node]",
+            "[[alarm.sink]]\nname = \"s\"\nkind = \"webhook\"\nurl = \"http://h/x\"\nsms_to = \"1\"\n[node]",
+            "rha.toml:5: alarm.sink.sms_to: only a simplealarm sink has recipients; leave it out",
+        ),
+        (
+            "[node]",
+            "[failover]\nfollow = \"c\"\n[node]",
+            "rha.toml:2: failover.follow: \"c\" is not a node of instance \"one\"; \"vip\" or one of its nodes",
+        ),
+        (
+            "[node]",
+            "[failover]\nfollow = \"a\"\n[node]",
+            "rha.toml:2: failover.follow: this node is \"a\" and cannot follow itself; \"vip\" or another node",
+        ),
+        (
+            "name = \"a\"\n[[",
+            "name = \"c\"\n[[",
+            "rha.toml:2: node.name: \"c\" is not a node of instance \"one\"; \"a\" or \"b\"",
+        ),
+        (
+            "name = \"a\"\n[[",
+            "[[",
+            "rha.toml:1: node.name: \"lvs2\", the host name, is not a node of instance \"one\"; \"a\" or \"b\"",
+        ),
+        (
+            "\"one\"",
+            "\"o/e\"",
+            "rha.toml:4: instance.name: \"o/e\" is not a name; 1 to 64 letters, digits, \"_\" and \"-\"",
+        ),
+        (
+            "10.0.0.100",
+            "10.0.0.300",
+            "rha.toml:5: instance.vip: \"10.0.0.300\" is not an IP address; such as \"192.168.192.37\"",
+        ),
+        (
+            "10.0.0.100",
+            "10.0.0.2",
+            "rha.toml:13: instance.node.address: 10.0.0.2 is the VIP; the node's own address",
+        ),
+        (
+            "vip = \"10.0.0.100\"\n",
+            "",
+            "rha.toml:3: instance.vip: is missing and has no default",
+        ),
+        (
+            "eth0",
+            "a-very-long-name",
+            "rha.toml:6: instance.interface: \"a-very-long-name\" is not an interface name; 1 to 15 letters, digits, \"_\", \"-\" and \".\"",
+        ),
+        (
+            "= 51",
+            "= 256",
+            "rha.toml:7: instance.virtual_router_id: 256 is out of range; 1 to 255",
+        ),
+        (
+            "[[instance.node]]",
+            "[instance.redis]\nhost = \"10.0.0.100\"\n[[instance.node]]",
+            "rha.toml:9: instance.redis.host: 10.0.0.100 is the VIP, which may be on another node; the local address, such as \"127.0.0.1\"",
+        ),
+        (
+            "10.0.0.2",
+            "10.0.0.1",
+            "rha.toml:13: instance.node.address: 10.0.0.1 is the address of node \"a\" already",
+        ),
+        (
+            "10.0.0.2",
+            "fd00::2",
+            "rha.toml:13: instance.node.address: fd00::2 and the VIP 10.0.0.100 are of different address families; the same one, or keepalived.transport = \"multicast\"",
+        ),
+        (
+            "\"b\"",
+            "\"a\"",
+            "rha.toml:12: instance.node.name: \"a\" is the name of a node of this instance already; each its own",
+        ),
+        (
+            "10.0.0.2\"",
+            "10.0.0.2\"\npriority = 255",
+            "rha.toml:14: instance.node.priority: 255 is out of range; 1 to 254",
+        ),
+        (
+            "10.0.0.2\"",
+            "10.0.0.2\"\npriority = 200",
+            "rha.toml:8: instance.node.priority: is missing, and other nodes have one; for all nodes or for none",
+        ),
+        (
+            "10.0.0.1\"\n[[instance.node]]",
+            "10.0.0.1\"\npriority = 254\n[[instance.node]]\npriority = 253",
+            "rha.toml:11: instance.node.priority: 254 and the bias of 2 that outranks every node make 256; together at most 254",
+        ),
+        (
+            "10.0.0.1\"\n[[instance.node]]",
+            "10.0.0.1\"\npriority = 9\n[[instance.node]]\npriority = 9",
+            "rha.toml:13: instance.node.priority: 9 is the priority of node \"a\" already; each its own",
+        ),
+        (
+            "name = \"a\"\n",
+            "name = \n",
+            "rha.toml:2: syntax: string values must be quoted, expected literal string",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(refusal(from, to), expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn what_two_instances_share_is_named() {
+    let again = SMALL.split_once("[[instance]]").unwrap().1;
+    let upper = again
+        .replacen("one", "ONE", 1)
+        .replacen("100", "101", 1)
+        .replacen("51", "52", 1);
+    let refused = |second: &str| {
+        parse(&format!("{SMALL}[[instance]]{second}"))
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refused(again),
+        "rha.toml:15: instance.name: \"one\" is the name of an instance already; each its own\n\
+         rha.toml:16: instance.vip: 10.0.0.100 is the VIP of instance \"one\" already\n\
+         rha.toml:18: instance.virtual_router_id: 51 is used on eth0 by instance \"one\" already; 1 to 255, each once"
+    );
+    assert_eq!(
+        refused(&upper),
+        "rha.toml:14: instance.vrrp_instance: \"RHA_ONE\" is the name of instance \"one\" in keepalived.conf already\n\
+         rha.toml:21: instance.node.address: the Redis at 10.0.0.1 port 6379 belongs to instance \"one\" already\n\
+         rha.toml:24: instance.node.address: the Redis at 10.0.0.2 port 6379 belongs to instance \"one\" already"
+    );
+}
+
+#[test]
+fn all_mistakes_come_at_once_and_in_order() {
+    let text =
+        "[health]\nfall = 0\nrice = 3\n[keepalived]\nvrrp_version = 4\n[paths]\nstate = \"x\"\n";
+    let error = parse(text).unwrap_err().to_string();
+    let lines: Vec<_> = error
+        .lines()
+        .map(|line| line.split(": ").take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "rha.toml:2 health.fall",
+            "rha.toml:3 health.rice",
+            "rha.toml:5 keepalived.vrrp_version",
+            "rha.toml:7 paths.state"
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_none_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("none.toml");
+    let error = Config::load(&missing).unwrap_err().to_string();
+    assert!(
+        error.contains("none.toml: cannot read the configuration: No such file"),
+        "{error}"
+    );
+    let huge = directory.path().join("huge.toml");
+    std::fs::write(&huge, "#".repeat((1 << 20) + 1)).unwrap();
+    assert!(matches!(Config::load(&huge), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn passwords_are_read_and_never_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    let mut config = parse(SMALL).unwrap();
+    config.instances[0].redis.password_file = Some(file.clone());
+    let redis = config.instances[0].redis.clone();
+    assert!(config.host_remarks()[0].fatal, "the file is not there");
+    std::fs::write(&file, "hunter2\r\nsecond line\n").unwrap();
+    let secret = redis.password().unwrap().unwrap();
+    assert_eq!(secret.expose(), "hunter2");
+    assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+    let mode = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&file, mode).unwrap();
+    };
+    mode(0o644);
+    assert!(
+        config.host_remarks()[0]
+            .text
+            .contains("everyone on this host can read")
+    );
+    mode(0o640);
+    assert_eq!(config.host_remarks(), []);
+    std::fs::write(&file, "\n").unwrap();
+    assert!(redis.password().is_err());
+}
+
+#[test]
+fn what_is_unwise_is_remarked() {
+    let text = format!("{SMALL}[health]\nfall_on = [\"loading\", \"auth\"]\n");
+    let keys: Vec<_> = parse(&text)
+        .unwrap()
+        .remarks()
+        .into_iter()
+        .map(|remark| remark.text)
+        .collect();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    assert_eq!(parse(SMALL).unwrap().remarks(), []);
+}
+
+#[test]
+fn durations_are_typed() {
+    let config = parse(SHIPPED).unwrap();
+    assert_eq!(config.health.interval, Duration::from_secs(1));
+    assert_eq!(config.alarm.repeat, Duration::from_secs(4 * 3600));
+}
