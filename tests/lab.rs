@@ -16,6 +16,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+/// In the environment of every process of our worlds.
+const PARENT: &str = "RHA_LAB_PARENT";
+
 type TestResult = Result<(), Failed>;
 
 fn main() {
@@ -98,10 +101,12 @@ fn nothing_is_left_of_a_killed_world() -> TestResult {
             break;
         }
     }
-    let mark = format!("RHA_LAB_PARENT={}", std::process::id());
-    let alive = processes_with(&mark);
-    if !alive.iter().any(|command| command.contains("redis-server")) {
-        return Err(format!("no Redis among the processes of the world: {alive:?}").into());
+    let namespace = world_namespace().ok_or("no process of the world has a pid namespace")?;
+    let alive = processes_in(&namespace);
+    for program in ["redis-server", "keepalived", "rha"] {
+        if !alive.iter().any(|command| command.contains(program)) {
+            return Err(format!("no {program} in the world: {alive:?}").into());
+        }
     }
     kill_process(Pid::from_child(&world), Signal::TERM)?;
     let status = world.wait()?;
@@ -109,12 +114,12 @@ fn nothing_is_left_of_a_killed_world() -> TestResult {
         return Err(format!("ended by itself: {status}").into());
     }
     for _ in 0..100 {
-        if processes_with(&mark).is_empty() {
+        if processes_in(&namespace).is_empty() {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(50));
     }
-    Err(format!("still there: {:?}", processes_with(&mark)).into())
+    Err(format!("still there: {:?}", processes_in(&namespace)).into())
 }
 
 /// What a world needs and this machine lacks.
@@ -130,7 +135,7 @@ fn lacking() -> Option<String> {
 
 fn tools_lab() -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/lab"));
-    command.env("RHA_LAB_PARENT", std::process::id().to_string());
+    command.env(PARENT, std::process::id().to_string());
     command
 }
 
@@ -178,13 +183,12 @@ fn check(holds: bool, what: &str, figures: &Value) -> TestResult {
     }
 }
 
-/// The command lines of all processes that have `mark` in their environment, this one aside.
-fn processes_with(mark: &str) -> Vec<String> {
-    let entries: Vec<PathBuf> = fs::read_dir("/proc")
-        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-        .unwrap_or_default();
-    entries
-        .into_iter()
+/// The pid namespace of the world that this process started: that of a process which carries our mark in its
+/// environment (Redis writes over its own, so the mark alone does not find everybody).
+fn world_namespace() -> Option<PathBuf> {
+    let mark = format!("{PARENT}={}", std::process::id());
+    let own = pid_namespace(Path::new("/proc/self"));
+    processes()
         .filter(|process| {
             fs::read(process.join("environ")).is_ok_and(|environment| {
                 environment
@@ -192,9 +196,26 @@ fn processes_with(mark: &str) -> Vec<String> {
                     .any(|variable| variable == mark.as_bytes())
             })
         })
+        .filter_map(|process| pid_namespace(&process))
+        .find(|namespace| Some(namespace) != own.as_ref())
+}
+
+/// The command lines of all processes in a pid namespace.
+fn processes_in(namespace: &Path) -> Vec<String> {
+    processes()
+        .filter(|process| pid_namespace(process).is_some_and(|other| other == namespace))
         .map(|process| {
             let command = fs::read(process.join("cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&command).replace('\0', " ")
         })
         .collect()
+}
+
+fn processes() -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}
+
+fn pid_namespace(process: &Path) -> Option<PathBuf> {
+    fs::read_link(process.join("ns/pid")).ok()
 }

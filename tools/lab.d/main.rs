@@ -57,7 +57,7 @@ pub struct WorldArgs {
     )]
     pub network: std::net::Ipv4Addr,
     /// Use the rha and rha-event in this directory instead of those built here
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "RHA_LAB_BIN_DIR")]
     pub bin_dir: Option<PathBuf>,
     /// Copy every log, configuration and journal there at the end
     #[arg(long, global = true, value_name = "DIR")]
