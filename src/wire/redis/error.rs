@@ -1,7 +1,5 @@
 //! What can go wrong between rha and a Redis, and what a health check makes of it.
 
-use std::io;
-
 use redis::{ErrorKind, RedisError};
 
 use crate::model::redis::Grade;
@@ -79,15 +77,10 @@ impl From<RedisError> for Error {
                 .to_owned();
             return Self::Reply { code, text };
         }
-        let io = std::error::Error::source(&error)
-            .and_then(|source| source.downcast_ref::<io::Error>())
-            .map(io::Error::kind);
-        match (error.kind(), io) {
-            (_, Some(io::ErrorKind::ConnectionRefused)) => Self::Refused,
-            (_, Some(io::ErrorKind::TimedOut)) => Self::Timeout,
-            (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => {
-                Self::Garbage(error.to_string())
-            }
+        match error.kind() {
+            _ if error.is_connection_refusal() => Self::Refused,
+            _ if error.is_timeout() => Self::Timeout,
+            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Self::Garbage(error.to_string()),
             _ => Self::Unreachable(error.to_string()),
         }
     }

@@ -173,17 +173,21 @@ impl Link {
         // PING on its own: where Redis says one sentence and hangs up (maxclients, protected mode), the
         // sentence is the answer to the first command, and a pipeline would lose it.
         let ping = redis::cmd("PING");
-        let (pong, infos) = tokio::join!(
-            first.send_packed_command(&ping),
-            second.send_packed_commands(&pipeline, 0, sections.len()),
-        );
-        let pong = accept(pong).and_then(pong_only);
-        match pong {
-            Err(error) if error.is_broken() => return Err(error),
-            Err(error) if infos.is_err() => return Ok((Some(error), None)),
-            _ => {}
+        let pong = async {
+            match accept(first.send_packed_command(&ping).await).and_then(pong_only) {
+                Err(error) if error.is_broken() => Err(error),
+                answer => Ok(answer.err()),
+            }
+        };
+        let infos = async {
+            Ok(second
+                .send_packed_commands(&pipeline, 0, sections.len())
+                .await)
+        };
+        match tokio::try_join!(pong, infos)? {
+            (Some(trouble), Err(_)) => Ok((Some(trouble), None)),
+            (trouble, infos) => self.understand(trouble, infos?),
         }
-        self.understand(pong.err(), infos?)
     }
 
     fn understand(&mut self, ping: Option<Error>, infos: Vec<Value>) -> Result<Answer, Error> {

@@ -1,0 +1,342 @@
+//! Addresses by netlink, in a network namespace of its own: each test starts itself again inside `unshare`.
+//! Where that is not permitted it skips loudly; on CI that is a failure.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rha::effects::alarm::Alarms;
+use rha::effects::{Executor, InstanceConfig, Tools};
+use rha::ingest::Incoming;
+use rha::ingest::address::{AddressWatch, Vip};
+use rha::model::effect::{Effect, EffectId, Outcome};
+use rha::model::event::Event;
+use rha::model::record::Seq;
+use rha::model::redis::Endpoint;
+use rha::wire::netlink::{AddressChanges, Netlink};
+use rha::wire::redis::{SharedLink, Target};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout};
+
+const INSIDE: &str = "RHA_TEST_INSIDE_NAMESPACE";
+const VIP: &str = "192.0.2.161";
+
+/// True inside the namespace. Outside, runs the test `name` there and returns false.
+fn inside(name: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let permitted = Command::new("unshare")
+        .args(["-Urn", "true"])
+        .stderr(Stdio::null())
+        .status();
+    if !permitted.is_ok_and(|status| status.success()) {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "unshare -Urn must be permitted on CI"
+        );
+        eprintln!("SKIPPED: unshare -Urn is not permitted on this machine");
+        return false;
+    }
+    let itself = std::env::current_exe().unwrap();
+    let status = Command::new("unshare")
+        .arg("-Urn")
+        .arg(itself)
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{name} failed inside the namespace");
+    false
+}
+
+fn ip(arguments: &str) {
+    let status = Command::new("ip")
+        .args(arguments.split(' '))
+        .status()
+        .unwrap();
+    assert!(status.success(), "ip {arguments}");
+}
+
+/// The interface where the VIP lives.
+fn links() {
+    ip("link set lo up");
+    ip("link add eth9 type veth peer name eth8");
+    ip("link set eth8 up");
+    ip("link set eth9 up");
+}
+
+async fn is_on(netlink: &Netlink, address: &str, interface: &str) -> bool {
+    let address: IpAddr = address.parse().unwrap();
+    let index = rha::wire::netlink::index_of(interface).unwrap();
+    let all = netlink.addresses().await.unwrap();
+    all.iter()
+        .any(|one| one.ip == address && one.index == index)
+}
+
+#[tokio::test]
+async fn addresses_are_listed_added_and_removed() {
+    if !inside("addresses_are_listed_added_and_removed") {
+        return;
+    }
+    links();
+    let netlink = Netlink::open().unwrap();
+    for address in [VIP, "2001:db8::161"] {
+        let parsed: IpAddr = address.parse().unwrap();
+        assert!(!is_on(&netlink, address, "lo").await);
+        assert!(!netlink.is_routed_here(parsed).await.unwrap(), "{address}");
+        netlink.add(parsed, "lo").await.unwrap();
+        netlink.add(parsed, "lo").await.unwrap();
+        assert!(is_on(&netlink, address, "lo").await, "{address}");
+        assert!(netlink.is_routed_here(parsed).await.unwrap(), "{address}");
+        assert!(!is_on(&netlink, address, "eth9").await);
+        assert!(netlink.remove(parsed, "lo").await.unwrap());
+        assert!(!netlink.remove(parsed, "lo").await.unwrap());
+        assert!(!is_on(&netlink, address, "lo").await);
+    }
+    let error = netlink
+        .add(VIP.parse().unwrap(), "eth77")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no interface eth77 on this host"
+    );
+}
+
+#[tokio::test]
+async fn the_watch_sees_the_vip_on_its_interface_only() {
+    if !inside("the_watch_sees_the_vip_on_its_interface_only") {
+        return;
+    }
+    links();
+    ip("addr add 192.0.2.162/24 dev eth9");
+    let netlink = Netlink::open().unwrap();
+    let vip = |address: &str, interface: &str| Vip {
+        ip: address.parse().unwrap(),
+        interface: interface.to_owned(),
+    };
+    let vips = BTreeMap::from([
+        ("one".to_owned(), vip(VIP, "eth9")),
+        ("two".to_owned(), vip("192.0.2.162", "eth9")),
+        ("six".to_owned(), vip("2001:db8::161", "eth9")),
+        ("none".to_owned(), vip("192.0.2.163", "eth77")),
+    ]);
+    let watch = AddressWatch::open(netlink.clone(), vips).await.unwrap();
+    let here = ["one", "two", "six", "none", "unknown"].map(|name| watch.vip_here(name));
+    assert_eq!(here, [false, true, false, false, false]);
+    let (sender, mut events) = mpsc::channel(8);
+    tokio::spawn(watch.run(sender));
+    let mut next = async || {
+        let incoming: Incoming = timeout(Duration::from_secs(5), events.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        match incoming.event {
+            Event::VipChanged { here } => (incoming.instance, here),
+            other => panic!("{other:?}"),
+        }
+    };
+    // On lo it is a drain address and no VIP: only what follows is reported.
+    netlink.add(VIP.parse().unwrap(), "lo").await.unwrap();
+    let began = Instant::now();
+    netlink.add(VIP.parse().unwrap(), "eth9").await.unwrap();
+    assert_eq!(next().await, ("one".to_owned(), true));
+    eprintln!(
+        "VIP seen {} us after it was ordered",
+        began.elapsed().as_micros()
+    );
+    ip("addr del 192.0.2.162/24 dev eth9");
+    assert_eq!(next().await, ("two".to_owned(), false));
+    ip("addr add 2001:db8::161/64 dev eth9 nodad");
+    assert_eq!(next().await, ("six".to_owned(), true));
+    // An interface that goes takes its addresses along, in any order.
+    ip("link del eth9");
+    let mut gone = [next().await, next().await];
+    gone.sort();
+    assert_eq!(gone, [("one".to_owned(), false), ("six".to_owned(), false)]);
+    // And one that comes back is another one of the same name.
+    links();
+    ip("addr add 192.0.2.161/32 dev eth9");
+    assert_eq!(next().await, ("one".to_owned(), true));
+}
+
+fn executor(dir: &std::path::Path) -> (Executor, mpsc::Receiver<Incoming>) {
+    let (events, outcomes) = mpsc::channel(64);
+    let config = InstanceConfig {
+        name: "cache".to_owned(),
+        vip: VIP.parse().unwrap(),
+        interface: "eth9".to_owned(),
+        redis: Target {
+            endpoint: Endpoint {
+                host: "127.0.0.1".to_owned(),
+                port: 6379,
+            },
+            username: None,
+            password: None,
+        },
+        start: Vec::new(),
+        start_as_replica: Vec::new(),
+        unit: None,
+        start_timeout: Duration::from_secs(1),
+        stop_timeout: Duration::from_secs(1),
+        eligible_file: dir.join("eligible"),
+        bias_file: dir.join("bias"),
+    };
+    let tools = Tools {
+        netlink: Netlink::open().unwrap(),
+        link: SharedLink::default(),
+        nudge: Arc::new(Notify::new()),
+        alarms: Alarms::start(Vec::new(), events.clone()),
+        events,
+    };
+    (Executor::new(config, tools), outcomes)
+}
+
+async fn outcome(outcomes: &mut mpsc::Receiver<Incoming>) -> Outcome {
+    let incoming = timeout(Duration::from_secs(5), outcomes.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    match incoming.event {
+        Event::EffectFinished { outcome, .. } => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever() {
+    if !inside("the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever") {
+        return;
+    }
+    links();
+    let dir = tempfile::tempdir().unwrap();
+    let netlink = Netlink::open().unwrap();
+    let (executor, mut outcomes) = executor(dir.path());
+    let id = |seq, index| EffectId {
+        seq: Seq(seq),
+        index,
+    };
+
+    executor.start(id(1, 0), Effect::Drain { hold_ms: 100 });
+    let Outcome::Refused(why) = outcome(&mut outcomes).await else {
+        panic!("without arp_ignore two hosts would answer ARP");
+    };
+    assert!(why.contains("arp_ignore"), "{why}");
+    executor.prepare_drain().unwrap();
+
+    // The first time is the warming up.
+    for seq in 2..5 {
+        let began = Instant::now();
+        executor.start(id(seq, 0), Effect::Drain { hold_ms: 200 });
+        executor.start(id(seq, 1), Effect::SetEligible { eligible: false });
+        let drained = outcome(&mut outcomes).await;
+        assert!(drained.is_done(), "{drained}");
+        assert!(outcome(&mut outcomes).await.is_done());
+        eprintln!("drain and eligible: {} us", began.elapsed().as_micros());
+        assert!(is_on(&netlink, VIP, "lo").await);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    // Each order counts anew: the first 200 ms are long over.
+    assert!(is_on(&netlink, VIP, "lo").await);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert!(!is_on(&netlink, VIP, "lo").await, "the timer takes it away");
+
+    assert!(!executor.remove_stale_drain().await.unwrap());
+    netlink.add(VIP.parse().unwrap(), "lo").await.unwrap();
+    assert!(
+        executor.remove_stale_drain().await.unwrap(),
+        "left behind by a crash"
+    );
+
+    executor.start(id(6, 0), Effect::Drain { hold_ms: 60_000 });
+    assert!(outcome(&mut outcomes).await.is_done());
+    executor.stop().await;
+    assert!(
+        !is_on(&netlink, VIP, "lo").await,
+        "a clean end leaves nothing behind"
+    );
+}
+
+#[tokio::test]
+async fn a_vip_left_behind_is_removed_whatever_its_prefix() {
+    if !inside("a_vip_left_behind_is_removed_whatever_its_prefix") {
+        return;
+    }
+    links();
+    let dir = tempfile::tempdir().unwrap();
+    let (executor, mut outcomes) = executor(dir.path());
+    ip("addr add 192.0.2.10/24 dev eth9");
+    ip("addr add 192.0.2.161/24 dev eth9");
+    let id = |index| EffectId { seq: Seq(1), index };
+    executor.start(id(0), Effect::RemoveVip);
+    let removed = Outcome::Done("192.0.2.161 removed from eth9".to_owned());
+    assert_eq!(outcome(&mut outcomes).await, removed);
+    let netlink = Netlink::open().unwrap();
+    assert!(!is_on(&netlink, VIP, "eth9").await);
+    assert!(is_on(&netlink, "192.0.2.10", "eth9").await, "only the VIP");
+    executor.start(id(1), Effect::RemoveVip);
+    let absent = Outcome::Done("192.0.2.161 was not on eth9".to_owned());
+    assert_eq!(outcome(&mut outcomes).await, absent);
+}
+
+#[tokio::test]
+async fn following_waits_for_the_end_of_the_drain() {
+    if !inside("following_waits_for_the_end_of_the_drain") {
+        return;
+    }
+    links();
+    let redis = Command::new("redis-server")
+        .args(["--port", "6379", "--bind", "127.0.0.1", "--save", ""])
+        .stdout(Stdio::null())
+        .spawn();
+    let Ok(mut redis) = redis else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "redis-server must be installed on CI"
+        );
+        eprintln!("SKIPPED: there is no redis-server on this machine");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (executor, mut outcomes) = executor(dir.path());
+    executor.prepare_drain().unwrap();
+    while std::net::TcpStream::connect(("127.0.0.1", 6379)).is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut changes = AddressChanges::subscribe().unwrap();
+    let vip = Endpoint {
+        host: VIP.to_owned(),
+        port: 6379,
+    };
+    let began = Instant::now();
+    executor.start(
+        EffectId {
+            seq: Seq(1),
+            index: 0,
+        },
+        Effect::Drain { hold_ms: 500 },
+    );
+    assert!(outcome(&mut outcomes).await.is_done());
+    assert!(
+        timeout(Duration::from_secs(1), changes.changed())
+            .await
+            .unwrap()
+    );
+    executor.start(
+        EffectId {
+            seq: Seq(1),
+            index: 1,
+        },
+        Effect::Follow { target: vip },
+    );
+    let followed = outcome(&mut outcomes).await;
+    let took = began.elapsed();
+    redis.kill().unwrap();
+    redis.wait().unwrap();
+    assert!(followed.is_done(), "{followed}");
+    assert!(took >= Duration::from_millis(500), "{took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
