@@ -1,1 +1,9 @@
-//! To be written.
+//! Re-runs the machine over the journal and compares every decision with the recorded one.
+//!
+//! Touches nothing: it reads records and knows neither effects nor protocols, so that a replay can
+//! never speak to a Redis.
+
+mod learn;
+mod rerun;
+
+pub use rerun::{Difference, Divergence, Report, Verdict, rerun};

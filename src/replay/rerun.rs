@@ -1,0 +1,389 @@
+//! The comparison, record by record.
+
+use std::collections::BTreeMap;
+
+use super::learn::{Learner, learn_epoch};
+use crate::machine::{self, RULESET, State};
+use crate::model::decision::Decision;
+use crate::model::event::Event;
+use crate::model::record::{IncidentId, Record, Seq};
+
+/// What a replay found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Records read, the diverging one too.
+    pub records: u64,
+    /// The first record.
+    pub first: Option<Seq>,
+    /// The last record read.
+    pub last: Option<Seq>,
+    /// Records that decided something.
+    pub decisions: u64,
+    /// How many times each rule decided.
+    pub rules: BTreeMap<String, u64>,
+    /// Records that could not be compared: retention has removed what the state before them came
+    /// from, so each instance is compared from the first complete start of the agent on.
+    pub uncompared: u64,
+    /// Records decided by another version of the rules than this program's.
+    pub other_ruleset: u64,
+    /// Where the replay ended early: beyond it the states are no longer the same.
+    pub divergence: Option<Divergence>,
+}
+
+/// The first record that the machine would not have written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Divergence {
+    /// Its place.
+    pub seq: Seq,
+    /// Its instance.
+    pub instance: String,
+    /// How it differs.
+    pub difference: Difference,
+    /// Another version of the rules decided it: a change of logic, not a lack of determinism.
+    pub ruleset_changed: bool,
+    /// The event that was decided about.
+    pub event: Event,
+    /// What stands in the journal.
+    pub recorded: Verdict,
+    /// What the machine says.
+    pub computed: Verdict,
+}
+
+/// How recorded and computed differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// The machine decides something, the journal has nothing.
+    Missing,
+    /// The journal has a decision that the machine does not make.
+    Extra,
+    /// Both decide, but not the same.
+    Different,
+    /// The record does not follow the one before it: some are missing, or stand twice.
+    OutOfSequence {
+        /// Which record should be here.
+        expected: Seq,
+    },
+}
+
+/// What is compared: the decision, and the incident that the record belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// Transition, rule, effects and notes.
+    pub decision: Decision,
+    /// The incident.
+    pub incident: Option<IncidentId>,
+}
+
+/// Replays records, oldest first, until the first divergence. Each instance has a state of its own;
+/// so has the node itself (records without an instance).
+///
+/// # Errors
+/// The first error of the source.
+pub fn rerun<E>(records: impl Iterator<Item = Result<Record, E>>) -> Result<Report, E> {
+    let mut rerun = Rerun::default();
+    for record in records {
+        rerun.report.divergence = rerun.compare(record?);
+        if rerun.report.divergence.is_some() {
+            break;
+        }
+    }
+    Ok(rerun.report)
+}
+
+#[derive(Default)]
+struct Rerun {
+    report: Report,
+    instances: BTreeMap<String, Instance>,
+}
+
+#[derive(Default)]
+struct Instance {
+    state: State,
+    /// Present while the state is not known.
+    learner: Option<Learner>,
+    /// The number of promotions before the first record is not known until the next one.
+    is_epoch_unknown: bool,
+}
+
+impl Rerun {
+    fn compare(&mut self, record: Record) -> Option<Divergence> {
+        let expected = self.report.last.map(Seq::next);
+        self.report.count(&record);
+        if let Some(expected) = expected.filter(|expected| *expected != record.seq) {
+            return Some(out_of_sequence(record, expected));
+        }
+        // Before record 1 there was nothing to know.
+        let is_complete = self.report.first == Some(Seq(1));
+        let instance = instance_of(&mut self.instances, &record.instance, is_complete);
+        if let Some(learner) = &mut instance.learner {
+            self.report.uncompared += 1;
+            if learner.learn(&mut instance.state, &record) {
+                instance.learner = None;
+            }
+            return None;
+        }
+        if instance.is_epoch_unknown && learn_epoch(&mut instance.state, &record.decision) {
+            instance.is_epoch_unknown = false;
+        }
+        instance.compare(record)
+    }
+}
+
+/// The instance of that name; a new one begins with nothing known.
+fn instance_of<'a>(
+    instances: &'a mut BTreeMap<String, Instance>,
+    name: &str,
+    is_complete: bool,
+) -> &'a mut Instance {
+    if !instances.contains_key(name) {
+        let instance = Instance {
+            state: State::default(),
+            learner: (!is_complete).then(Learner::default),
+            is_epoch_unknown: !is_complete,
+        };
+        instances.insert(name.to_owned(), instance);
+    }
+    instances
+        .get_mut(name)
+        .expect("inserted above where it was missing")
+}
+
+impl Instance {
+    fn compare(&mut self, record: Record) -> Option<Divergence> {
+        let Record {
+            seq,
+            at,
+            instance: name,
+            cause,
+            ruleset,
+            incident,
+            event,
+            decision,
+        } = record;
+        let computed = machine::decide(&mut self.state, seq, at, &name, cause, event);
+        if computed.decision == decision && computed.incident == incident {
+            return None;
+        }
+        let difference = match (decision.is_empty(), computed.decision.is_empty()) {
+            (true, false) => Difference::Missing,
+            (false, true) => Difference::Extra,
+            _ => Difference::Different,
+        };
+        Some(Divergence {
+            seq,
+            instance: name,
+            difference,
+            ruleset_changed: ruleset != RULESET,
+            event: computed.event,
+            recorded: Verdict { decision, incident },
+            computed: Verdict {
+                decision: computed.decision,
+                incident: computed.incident,
+            },
+        })
+    }
+}
+
+/// A hole, or a record that stands twice: what the machine would say is not asked any more.
+fn out_of_sequence(record: Record, expected: Seq) -> Divergence {
+    Divergence {
+        seq: record.seq,
+        instance: record.instance,
+        difference: Difference::OutOfSequence { expected },
+        ruleset_changed: false,
+        event: record.event,
+        recorded: Verdict {
+            decision: record.decision,
+            incident: record.incident,
+        },
+        computed: Verdict::default(),
+    }
+}
+
+impl Report {
+    fn count(&mut self, record: &Record) {
+        self.records += 1;
+        self.first.get_or_insert(record.seq);
+        self.last = Some(record.seq);
+        if record.ruleset != RULESET {
+            self.other_ruleset += 1;
+        }
+        if record.decision.is_empty() {
+            return;
+        }
+        self.decisions += 1;
+        if let Some(rule) = &record.decision.rule {
+            match self.rules.get_mut(rule.as_str()) {
+                Some(count) => *count += 1,
+                None => {
+                    self.rules.insert(rule.to_string(), 1);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::model::effect::Effect;
+    use crate::views::fixture::{self, Story};
+
+    fn replay(records: &[Record]) -> Report {
+        rerun(records.iter().cloned().map(Ok::<_, Infallible>)).unwrap()
+    }
+
+    fn find(records: &mut [Record], rule: &str) -> usize {
+        records
+            .iter()
+            .position(|r| {
+                r.decision
+                    .rule
+                    .as_ref()
+                    .is_some_and(|id| id.as_str() == rule)
+            })
+            .unwrap_or_else(|| panic!("no record by {rule}"))
+    }
+
+    #[test]
+    fn a_clean_failover_does_not_diverge() {
+        let records = fixture::failover();
+        let report = replay(&records);
+        assert_eq!(report.divergence, None);
+        assert_eq!(report.records, u64::try_from(records.len()).unwrap());
+        assert_eq!(report.uncompared, 0);
+        assert_eq!(report.rules["promote-on-vip"], 1);
+        assert_eq!(report.rules["promoted"], 1);
+        assert!(report.decisions > 5 && report.decisions < report.records);
+    }
+
+    #[test]
+    fn a_tampered_decision_is_named() {
+        let untouched = fixture::failover();
+        let tampered = |rule: &str, change: fn(&mut Record)| {
+            let mut records = untouched.clone();
+            let index = find(&mut records, rule);
+            change(&mut records[index]);
+            let divergence = replay(&records).divergence.unwrap();
+            assert_eq!(divergence.seq, records[index].seq);
+            assert_ne!(divergence.recorded, divergence.computed);
+            divergence.difference
+        };
+        let missing = tampered("promote-on-vip", |r| r.decision = Decision::default());
+        assert_eq!(missing, Difference::Missing);
+        let effect = tampered("promote-on-vip", |r| {
+            r.decision.effects[0] = Effect::StopRedis;
+        });
+        assert_eq!(effect, Difference::Different);
+        let incident = tampered("promoted", |r| r.incident = None);
+        assert_eq!(incident, Difference::Different);
+
+        let mut records = untouched.clone();
+        let quiet = records.iter().rposition(|r| r.decision.is_empty()).unwrap();
+        records[quiet].decision.effects.push(Effect::RemoveVip);
+        let divergence = replay(&records).divergence.unwrap();
+        assert_eq!(divergence.difference, Difference::Extra);
+        assert_eq!(divergence.seq, records[quiet].seq);
+    }
+
+    #[test]
+    fn an_event_that_was_altered_shows_in_what_follows() {
+        let mut records = fixture::failover();
+        let index = find(&mut records, "promote-on-vip");
+        records[index].event = Event::AgentStopping;
+        let divergence = replay(&records).divergence.unwrap();
+        assert_eq!(divergence.difference, Difference::Extra);
+    }
+
+    #[test]
+    fn a_removed_or_repeated_record_is_named() {
+        let records = fixture::failover();
+        for index in 1..records.len() - 1 {
+            let mut holed = records.clone();
+            let removed = holed.remove(index).seq;
+            let divergence = replay(&holed).divergence.unwrap();
+            assert_eq!(divergence.seq, removed.next());
+            let expected = removed;
+            assert_eq!(
+                divergence.difference,
+                Difference::OutOfSequence { expected }
+            );
+        }
+        let mut doubled = records.clone();
+        doubled.insert(5, records[4].clone());
+        let divergence = replay(&doubled).divergence.unwrap();
+        assert_eq!(divergence.seq, records[4].seq);
+    }
+
+    #[test]
+    fn another_ruleset_is_said() {
+        let mut records = fixture::failover();
+        for record in &mut records {
+            record.ruleset += 1;
+        }
+        let report = replay(&records);
+        assert_eq!(report.divergence, None);
+        assert_eq!(report.other_ruleset, report.records);
+        let index = find(&mut records, "promoted");
+        records[index].decision.rule = None;
+        assert!(replay(&records).divergence.unwrap().ruleset_changed);
+    }
+
+    #[test]
+    fn instances_and_the_node_have_a_state_each() {
+        let mut records = Vec::new();
+        let stories = ["redis", "cache", ""].map(|instance| Story {
+            instance,
+            ..Story::default()
+        });
+        for mut story in stories {
+            story.seq = Seq(u64::try_from(records.len()).unwrap() + 1);
+            story.start(true);
+            story.lead();
+            records.append(&mut story.records);
+        }
+        assert_eq!(replay(&records).divergence, None);
+        let last = records
+            .iter()
+            .rposition(|r| r.decision.rule.is_some())
+            .unwrap();
+        records[last].instance = "redis".to_owned();
+        assert!(replay(&records).divergence.is_some());
+    }
+
+    /// Retention may cut anywhere: what is compared after it never diverges, and once an agent has
+    /// started after the cut, everything is compared.
+    #[test]
+    fn a_cut_journal_is_compared_from_the_next_start_on() {
+        let mut story = Story::default();
+        story.records = fixture::failover();
+        let last = story.records.last().unwrap();
+        (story.seq, story.now) = (last.seq.next(), last.at);
+        // The story goes on with the state that its records lead to.
+        for record in &story.records {
+            machine::step(&mut story.state, record.seq, record.at, &record.event);
+        }
+        let restart = story.records.len();
+        story.obeyed = restart;
+        story.start(true);
+        story.lead();
+        story.notify(crate::model::vrrp::VrrpState::Backup);
+        story.obey();
+        story.check(fixture::replica(true));
+        story.check(fixture::replica(true));
+        story.notify(crate::model::vrrp::VrrpState::Master);
+        story.obey();
+        story.lead();
+        let records = story.records;
+        assert_eq!(replay(&records).divergence, None);
+        for cut in 1..records.len() {
+            let report = replay(&records[cut..]);
+            assert_eq!(report.divergence, None, "cut before record {}", cut + 1);
+            let compared = report.records - report.uncompared;
+            let is_start_left = cut <= restart;
+            assert_eq!(compared > 0, is_start_left, "cut before record {}", cut + 1);
+        }
+    }
+}

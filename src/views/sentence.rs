@@ -1,0 +1,262 @@
+//! One sentence in plain words for each event.
+
+use std::fmt;
+
+use super::time::timestamp;
+use crate::model::event::{Deadline, Event, Operator, RedisRequest};
+use crate::model::redis::{Grade, Observation, Probe, RedisRole};
+use crate::model::settings::Settings;
+use crate::model::time::At;
+use crate::model::vrrp::{Notification, Subject, Word};
+
+/// An event as a sentence, such as `keepalived: MASTER (priority 253)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Sentence<'a> {
+    event: &'a Event,
+    order: Option<&'a str>,
+}
+
+impl<'a> Sentence<'a> {
+    /// The sentence of `event`.
+    #[must_use]
+    pub fn new(event: &'a Event) -> Self {
+        Self { event, order: None }
+    }
+
+    /// Names the order that an [`Event::EffectFinished`] answers, which the event itself does not.
+    #[must_use]
+    pub fn answering(self, order: Option<&'a str>) -> Self {
+        Self { order, ..self }
+    }
+}
+
+/// When the event happened, where it carries a time of its own: `rha-event` stamps each line as it
+/// reads it, however late the agent takes it in.
+#[must_use]
+pub fn original_time(event: &Event) -> Option<At> {
+    match event {
+        Event::VrrpNotified(notified) => Some(notified.stamped),
+        Event::NotifyUnparsed { stamped, .. } => Some(*stamped),
+        Event::ActedUnrecorded { at, .. } => Some(*at),
+        _ => None,
+    }
+}
+
+/// Who did it, where a person did.
+#[must_use]
+pub fn operator_of(event: &Event) -> Option<&Operator> {
+    match event {
+        Event::OperatorPaused { operator, .. }
+        | Event::OperatorResumed { operator }
+        | Event::OperatorAsked { operator, .. } => Some(operator),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.event {
+            Event::AgentStarted { version, pid } => {
+                write!(f, "rha {version} started (process {pid})")
+            }
+            Event::Configured(settings) => configured(f, settings),
+            Event::ConfigRejected { error } => write!(f, "settings refused: {error}"),
+            Event::AgentReady {
+                vip_here,
+                keepalived,
+            } => write!(
+                f,
+                "first look: VIP {}, keepalived {}",
+                if *vip_here { "here" } else { "not here" },
+                match keepalived {
+                    Some(true) => "running",
+                    Some(false) => "not running",
+                    None => "unknown",
+                }
+            ),
+            Event::AgentStopping => f.write_str("rha was asked to stop"),
+            Event::VrrpNotified(notified) => notification(f, &notified.notification),
+            Event::NotifyUnparsed { raw, why, .. } => {
+                write!(f, "notify line not understood ({why}): {raw}")
+            }
+            Event::VipChanged { here: true } => f.write_str("the VIP appeared here"),
+            Event::VipChanged { here: false } => f.write_str("the VIP vanished from here"),
+            Event::KeepalivedChanged { running: true } => f.write_str("keepalived appeared"),
+            Event::KeepalivedChanged { running: false } => f.write_str("keepalived vanished"),
+            Event::RedisAttached {
+                pid,
+                version,
+                watched,
+                ..
+            } => write!(
+                f,
+                "Redis process {pid} attached (version {version}, {})",
+                if *watched { "watched" } else { "not watched" }
+            ),
+            Event::RedisProbed(probe) => check(f, "Redis", probe),
+            Event::RedisExited { pid } => write!(f, "Redis process {pid} exited"),
+            Event::PeerProbed { peer, probe } => check(f, peer, probe),
+            Event::DeadlinePassed { deadline } => f.write_str(passed(*deadline)),
+            Event::EffectFinished { effect, outcome } => match self.order {
+                Some(order) => write!(f, "{order}: {outcome}"),
+                None => write!(f, "order {effect}: {outcome}"),
+            },
+            Event::OperatorPaused { .. }
+            | Event::OperatorResumed { .. }
+            | Event::OperatorAsked { .. } => asked(f, self.event),
+            Event::ActedUnrecorded { at, why, what } => write!(
+                f,
+                "done without a journal at {:.3}: {what} ({why})",
+                timestamp(at.wall_us)
+            ),
+            Event::JournalQuarantined { path, why } => {
+                write!(f, "a damaged journal was set aside at {path}: {why}")
+            }
+            Event::SpoolDamaged { skipped_bytes, .. } => {
+                write!(f, "{skipped_bytes} damaged bytes of the spool passed over")
+            }
+        }
+    }
+}
+
+fn configured(f: &mut fmt::Formatter<'_>, settings: &Settings) -> fmt::Result {
+    write!(
+        f,
+        "settings: node {}, VIP {}, follow {}, fall {}, rise {}, bias {}",
+        settings.node, settings.vip, settings.follow, settings.fall, settings.rise, settings.bias
+    )
+}
+
+fn notification(f: &mut fmt::Formatter<'_>, said: &Notification) -> fmt::Result {
+    f.write_str("keepalived: ")?;
+    match said.subject {
+        Subject::Instance => {}
+        Subject::Group => write!(f, "group {} ", said.name)?,
+        Subject::Unknown => write!(f, "unknown subject {} ", said.name)?,
+    }
+    match said.word {
+        Word::State(state) => write!(f, "{state}")?,
+        Word::RxLowerPriority => f.write_str("hears a master of lower priority")?,
+        Word::PriorityChanged => f.write_str("priority changed")?,
+    }
+    if let Some(priority) = said.priority {
+        write!(f, " (priority {priority})")?;
+    }
+    match &said.raw {
+        Some(raw) => write!(f, ", from the line: {raw}"),
+        None => Ok(()),
+    }
+}
+
+fn check(f: &mut fmt::Formatter<'_>, whom: &str, probe: &Probe) -> fmt::Result {
+    let after = match probe.grade {
+        Grade::Ok | Grade::Slow => "in",
+        _ => "after",
+    };
+    write!(f, "check of {whom}: {} {after} ", probe.grade)?;
+    match probe.latency_us {
+        us @ ..10_000 => write!(f, "{:.1} ms", f64::from(us) / 1000.0)?,
+        us => write!(f, "{} ms", us / 1000)?,
+    }
+    probe
+        .observation
+        .as_ref()
+        .map_or(Ok(()), |seen| observation(f, seen))
+}
+
+fn observation(f: &mut fmt::Formatter<'_>, seen: &Observation) -> fmt::Result {
+    match (seen.role, &seen.master) {
+        (RedisRole::Master, _) => write!(f, ", master, {} online", replicas(seen))?,
+        (RedisRole::Replica, None) => f.write_str(", replica of nobody")?,
+        (RedisRole::Replica, Some(master)) => {
+            let link = if seen.link_up { "up" } else { "down" };
+            write!(f, ", replica of {master}, link {link}")?;
+        }
+    }
+    if seen.sync_in_progress {
+        f.write_str(", receiving a data set")?;
+    }
+    if seen.loading {
+        f.write_str(", loading")?;
+    }
+    Ok(())
+}
+
+fn replicas(seen: &Observation) -> String {
+    match seen.replicas_online {
+        0 => "no replica".to_owned(),
+        1 => "1 replica".to_owned(),
+        n => format!("{n} replicas"),
+    }
+}
+
+fn passed(deadline: Deadline) -> &'static str {
+    match deadline {
+        Deadline::Negotiation => "the wait for a node of higher priority is over",
+        Deadline::Retry => "a failed order is due again",
+        Deadline::Unserved => "the wait for another node to serve is over",
+        Deadline::Redundancy => "the wait for a replica is over",
+        Deadline::Reconcile => "VIP and keepalived have disagreed for a while",
+        Deadline::KeepalivedGone => "keepalived has been gone for a while",
+        Deadline::Repeat => "an unresolved alarm is due again",
+        Deadline::PauseExpiry => "the pause is over",
+    }
+}
+
+fn asked(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
+    if let Some(operator) = operator_of(event) {
+        if operator.user.is_empty() {
+            write!(f, "user {}", operator.uid)?;
+        } else {
+            f.write_str(&operator.user)?;
+        }
+    }
+    match event {
+        Event::OperatorPaused {
+            until_us, reason, ..
+        } => {
+            f.write_str(" paused automatic actions")?;
+            if let Some(until_us) = until_us {
+                write!(f, " until {:.0}", timestamp(*until_us))?;
+            }
+            write!(f, ": {reason}")
+        }
+        Event::OperatorResumed { .. } => f.write_str(" resumed automatic actions"),
+        Event::OperatorAsked { request, .. } => f.write_str(match request {
+            RedisRequest::Start => " asked for Redis to be started",
+            RedisRequest::Stop => " asked for Redis to be stopped",
+            RedisRequest::Restart => " asked for Redis to be restarted",
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::fixture;
+
+    /// Every variant, once: what a person reads, and that nobody reads a debug form.
+    #[test]
+    fn sentences() {
+        let lines: Vec<String> = fixture::every_event()
+            .iter()
+            .map(|event| format!("{:20} {}", event.kind(), Sentence::new(event)))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn an_outcome_names_its_order_where_that_is_known() {
+        let events = fixture::every_event();
+        let event = events
+            .iter()
+            .find(|event| event.kind() == "effect-finished");
+        let event = event.unwrap();
+        let sentence = Sentence::new(event).answering(Some("follow 192.168.192.161:6000"));
+        assert_eq!(
+            sentence.to_string(),
+            "follow 192.168.192.161:6000: failed: connection reset"
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! Status: what this node is and knows, for people and programs. Words and times as in history.
+
+use serde::{Deserialize, Serialize};
+
+use super::json::SCHEMA;
+use super::time::rfc3339;
+use crate::machine::guard::gate_blocker;
+use crate::machine::{Peer, State};
+use crate::model::redis::Observation;
+use crate::model::role::Role;
+use crate::model::time::At;
+
+/// The whole node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Number of the JSON schema.
+    pub schema: u16,
+    /// Name of this node.
+    pub node: String,
+    /// Version of rha.
+    pub version: String,
+    /// When this was true, RFC 3339 in UTC.
+    pub at: String,
+    /// Every instance of the node, by name.
+    pub instances: Vec<InstanceStatus>,
+}
+
+impl Status {
+    /// The status at `at` of a node with these instances.
+    pub fn new(
+        node: &str,
+        version: &str,
+        at: At,
+        instances: impl IntoIterator<Item = InstanceStatus>,
+    ) -> Self {
+        Self {
+            schema: SCHEMA,
+            node: node.to_owned(),
+            version: version.to_owned(),
+            at: rfc3339(at.wall_us),
+            instances: instances.into_iter().collect(),
+        }
+    }
+
+    /// Every instance is well.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.instances.iter().all(InstanceStatus::is_well)
+    }
+}
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    /// Its name.
+    pub name: String,
+    /// What rha has decided this node is.
+    pub role: String,
+    /// Since when, RFC 3339 in UTC; `None` where the last change of role is not known.
+    pub since: Option<String>,
+    /// Promotions on this node so far.
+    pub epoch: u64,
+    /// keepalived's last word; `None` before the first.
+    pub vrrp: Option<String>,
+    /// The address that clients use.
+    pub vip: String,
+    /// It is on this host's interface.
+    pub vip_here: bool,
+    /// keepalived runs, where that is known.
+    pub keepalived: Option<bool>,
+    /// What is believed of the local Redis: up, down or unknown.
+    pub health: String,
+    /// Grade of the last check.
+    pub grade: Option<String>,
+    /// Process id of Redis, where it is watched.
+    pub pid: Option<u32>,
+    /// What the local Redis last said of itself.
+    pub redis: Option<RedisStatus>,
+    /// What keepalived was last told: may it hold the VIP here?
+    pub eligible: Option<bool>,
+    /// What was last added to the VRRP priority.
+    pub bias: Option<u8>,
+    /// The guard that would bar a promotion.
+    pub barred_by: Option<String>,
+    /// The other nodes, by name.
+    pub peers: Vec<PeerStatus>,
+    /// Automatic actions are suspended.
+    pub paused: Option<PauseStatus>,
+    /// The open incident.
+    pub incident: Option<IncidentStatus>,
+    /// Timers that run.
+    pub waiting_for: Vec<String>,
+    /// Orders without an outcome.
+    pub orders_pending: usize,
+}
+
+/// What a Redis last said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RedisStatus {
+    /// `master` or `replica`.
+    pub role: String,
+    /// Whom it follows.
+    pub master: Option<String>,
+    /// Its link to that master is up.
+    pub link_up: bool,
+    /// Replicas online.
+    pub replicas_online: u16,
+    /// Replication offset in bytes.
+    pub offset: i64,
+    /// Keys in all databases.
+    pub keys: u64,
+    /// Identity of the process.
+    pub run_id: String,
+    /// The history that its data set belongs to.
+    pub replid: String,
+}
+
+/// Another node, as seen from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// Its name.
+    pub name: String,
+    /// Grade of the last check.
+    pub grade: Option<String>,
+    /// It takes writes.
+    pub serves: bool,
+    /// What its Redis last said of itself.
+    pub redis: Option<RedisStatus>,
+}
+
+/// A pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseStatus {
+    /// Until when, RFC 3339 in UTC; `None` for until resumed.
+    pub until: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// An open incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentStatus {
+    /// The record that opened it.
+    pub id: u64,
+    /// When, RFC 3339 in UTC.
+    pub opened: String,
+    /// Alarms raised in it and not resolved.
+    pub alarms: Vec<String>,
+}
+
+impl InstanceStatus {
+    /// What the machine knows of the instance `name`. `since` is the time of its last change of
+    /// role, which the machine does not keep.
+    #[must_use]
+    pub fn new(name: &str, state: &State, since: Option<At>) -> Self {
+        Self {
+            name: name.to_owned(),
+            role: state.role.to_string(),
+            since: since.map(|at| rfc3339(at.wall_us)),
+            epoch: state.epoch,
+            vrrp: state.vrrp.map(|vrrp| vrrp.to_string()),
+            vip: state.settings.vip.to_string(),
+            vip_here: state.vip_here,
+            keepalived: state.keepalived,
+            health: state.health.status.word().to_owned(),
+            grade: state.grade.map(|grade| grade.to_string()),
+            pid: state.pid,
+            redis: state.redis.as_ref().map(RedisStatus::from),
+            eligible: state.eligible,
+            bias: state.bias,
+            barred_by: gate_blocker(state).map(str::to_owned),
+            peers: state.peers.iter().map(PeerStatus::from).collect(),
+            paused: state.paused.as_ref().map(|pause| PauseStatus {
+                until: pause.until_us.map(rfc3339),
+                reason: pause.reason.clone(),
+            }),
+            incident: state.incident.as_ref().map(|incident| IncidentStatus {
+                id: incident.id.0,
+                opened: rfc3339(incident.opened.wall_us),
+                alarms: incident.raised.keys().map(ToString::to_string).collect(),
+            }),
+            waiting_for: state
+                .deadlines
+                .keys()
+                .map(|deadline| deadline.word().to_owned())
+                .collect(),
+            orders_pending: state.orders.len(),
+        }
+    }
+
+    /// This node does what it should: it leads or follows, and nothing is wrong or suspended.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        [Role::Primary, Role::Replica]
+            .iter()
+            .any(|role| role.word() == self.role)
+            && self.incident.is_none()
+            && self.paused.is_none()
+            && self.keepalived != Some(false)
+    }
+}
+
+impl From<&Observation> for RedisStatus {
+    fn from(seen: &Observation) -> Self {
+        Self {
+            role: seen.role.to_string(),
+            master: seen.master.as_ref().map(ToString::to_string),
+            link_up: seen.link_up,
+            replicas_online: seen.replicas_online,
+            offset: seen.offset,
+            keys: seen.keys,
+            run_id: seen.run_id.to_string(),
+            replid: seen.replid.to_string(),
+        }
+    }
+}
+
+impl From<(&String, &Peer)> for PeerStatus {
+    fn from((name, peer): (&String, &Peer)) -> Self {
+        Self {
+            name: name.clone(),
+            grade: peer.grade.map(|grade| grade.to_string()),
+            serves: peer.serves,
+            redis: peer.observation.as_ref().map(RedisStatus::from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::fixture;
+
+    #[test]
+    fn says_what_the_machine_knows_and_comes_back_from_json() {
+        let mut story = fixture::Story::default();
+        assert!(!InstanceStatus::new("redis", &story.state, None).is_well());
+        story.start(false);
+        story.check(fixture::replica(true));
+        story.tell(crate::model::event::Event::PeerProbed {
+            peer: "lvs2".to_owned(),
+            probe: fixture::master(1),
+        });
+        let instance = InstanceStatus::new("redis", &story.state, Some(story.now));
+        assert!(instance.is_well());
+        let status = Status::new("lvs1", "0.1.0", story.now, [instance]);
+        let json = serde_json::to_string_pretty(&status).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+        insta::assert_snapshot!(json);
+    }
+}

@@ -1,0 +1,195 @@
+//! Incidents: from the first sign of trouble to a settled role, one summary each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::history::because;
+use super::json::SCHEMA;
+use super::sentence::Sentence;
+use super::time::rfc3339;
+use crate::model::alarm::AlarmStatus;
+use crate::model::decision::Note;
+use crate::model::effect::Effect;
+use crate::model::record::{IncidentId, Record};
+use crate::model::role::Role;
+use crate::model::time::At;
+
+/// One incident of one instance on this node. Roles are words, times RFC 3339 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentSummary {
+    /// Number of the JSON schema.
+    pub schema: u16,
+    /// The record that opened it.
+    pub id: IncidentId,
+    /// The instance.
+    pub instance: String,
+    /// When it began.
+    pub opened: String,
+    /// When the role had settled; `None` while it goes on.
+    pub closed: Option<String>,
+    /// How long it lasted, or has lasted up to its last record, in microseconds.
+    pub duration_us: u64,
+    /// The role before it, where a record said so.
+    pub from: Option<String>,
+    /// The role at its end, where a record said so.
+    pub to: Option<String>,
+    /// The first sign of trouble, as a sentence.
+    pub cause: String,
+    /// The rule that opened it.
+    pub rule: Option<String>,
+    /// That rule's sentence.
+    pub because: Option<String>,
+    /// How many times Redis was promoted here.
+    pub promotions: u64,
+    /// Alarms said for the first time; each is counted once, however many sinks it went to.
+    pub alarms_raised: u64,
+    /// Alarms said again.
+    pub alarms_repeated: u64,
+    /// Alarms that were not sent.
+    pub alarms_suppressed: u64,
+    /// Alarms taken back.
+    pub alarms_resolved: u64,
+}
+
+/// Finds the incidents in records, oldest first. Holds the open ones only: one for each instance.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    roles: BTreeMap<String, Role>,
+    open: BTreeMap<String, (At, IncidentSummary)>,
+}
+
+impl Timeline {
+    /// Folds one record; returns the incident that it closed.
+    pub fn fold(&mut self, record: &Record) -> Option<IncidentSummary> {
+        let role_before = self.roles.get(&record.instance).copied();
+        if let Some(change) = record.decision.transition {
+            self.roles.insert(record.instance.clone(), change.to);
+        }
+        for note in &record.decision.notes {
+            if let Note::IncidentOpened(id) = note {
+                let from = record.decision.transition.map(|change| change.from);
+                let summary = open(record, *id, from.or(role_before));
+                self.open
+                    .insert(record.instance.clone(), (record.at, summary));
+            }
+        }
+        let (opened, summary) = self.open.get_mut(&record.instance)?;
+        summary.duration_us = elapsed_us(opened, &record.at);
+        let closed = count(summary, record);
+        let role = self.roles.get(&record.instance);
+        summary.to = role.map(ToString::to_string);
+        if !closed {
+            return None;
+        }
+        summary.closed = Some(rfc3339(record.at.wall_us));
+        self.open
+            .remove(&record.instance)
+            .map(|(_, summary)| summary)
+    }
+
+    /// The incidents that go on.
+    pub fn open(&self) -> impl Iterator<Item = &IncidentSummary> {
+        self.open.values().map(|(_, summary)| summary)
+    }
+}
+
+/// The incident that `record` opened.
+fn open(record: &Record, id: IncidentId, from: Option<Role>) -> IncidentSummary {
+    let rule = record.decision.rule.as_ref().map(ToString::to_string);
+    IncidentSummary {
+        schema: SCHEMA,
+        id,
+        instance: record.instance.clone(),
+        opened: rfc3339(record.at.wall_us),
+        closed: None,
+        duration_us: 0,
+        from: from.map(|role| role.to_string()),
+        to: None,
+        cause: Sentence::new(&record.event).to_string(),
+        because: rule.as_deref().and_then(because).map(str::to_owned),
+        rule,
+        promotions: 0,
+        alarms_raised: 0,
+        alarms_repeated: 0,
+        alarms_suppressed: 0,
+        alarms_resolved: 0,
+    }
+}
+
+/// Counts what a record of the incident decided; true if that closed it.
+fn count(summary: &mut IncidentSummary, record: &Record) -> bool {
+    let mut said = BTreeSet::new();
+    for effect in &record.decision.effects {
+        let Effect::SendAlarm { alarm, .. } = effect else {
+            continue;
+        };
+        // The same alarm goes to every sink in one decision.
+        if said.insert(alarm.kind) {
+            match alarm.status {
+                AlarmStatus::Raised => summary.alarms_raised += 1,
+                AlarmStatus::Repeated => summary.alarms_repeated += 1,
+                AlarmStatus::Resolved => summary.alarms_resolved += 1,
+            }
+        }
+    }
+    let mut closed = false;
+    for note in &record.decision.notes {
+        match note {
+            Note::AlarmSuppressed { .. } => summary.alarms_suppressed += 1,
+            Note::Epoch(_) => summary.promotions += 1,
+            Note::IncidentClosed(id) => closed |= *id == summary.id,
+            Note::IncidentOpened(_) | Note::Blocked { .. } | Note::Noticed(_) => {}
+        }
+    }
+    closed
+}
+
+/// By the monotonic clock within a boot, by the wall across boots.
+fn elapsed_us(from: &At, to: &At) -> u64 {
+    to.since(from).unwrap_or_else(|| {
+        let wall_us = to.wall_us.saturating_sub(from.wall_us);
+        u64::try_from(wall_us).unwrap_or(0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::{Deadline, Event};
+    use crate::views::fixture;
+
+    #[test]
+    fn a_clean_failover_is_one_incident() {
+        let mut timeline = Timeline::default();
+        let records = fixture::failover();
+        let closed: Vec<_> = records.iter().filter_map(|r| timeline.fold(r)).collect();
+        assert_eq!(closed.len(), 1);
+        assert_eq!(timeline.open().count(), 0);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&closed[0]).unwrap());
+    }
+
+    #[test]
+    fn an_open_incident_is_told_too() {
+        let mut story = fixture::Story::default();
+        story.start(true);
+        story.lead();
+        story.tell(Event::RedisExited { pid: 900 });
+        story.wait_ms(5_000);
+        story.tell(Event::DeadlinePassed {
+            deadline: Deadline::Unserved,
+        });
+        let mut timeline = Timeline::default();
+        let closed = story.records.iter().filter_map(|r| timeline.fold(r));
+        assert_eq!(closed.count(), 1, "the promotion at the start");
+        let open: Vec<_> = timeline.open().collect();
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].cause, "Redis process 900 exited");
+        assert_eq!(open[0].rule.as_deref(), Some("exit-primary"));
+        assert_eq!(open[0].from.as_deref(), Some("primary"));
+        assert_eq!(open[0].to.as_deref(), Some("fault"));
+        assert_eq!(open[0].alarms_raised, 1);
+        assert_eq!(open[0].duration_us, 5_001_000);
+        assert_eq!(open[0].closed, None);
+    }
+}
