@@ -3,3 +3,5 @@
 pub mod finding;
 pub mod load;
 pub mod parse;
+pub mod render;
+pub mod verify;
