@@ -1,5 +1,9 @@
 //! The text of keepalived's configuration: written for rha's nodes, read from anybody's.
 
 pub mod finding;
+pub mod lint;
 pub mod load;
 pub mod parse;
+pub mod render;
+mod token;
+pub mod verify;

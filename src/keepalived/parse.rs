@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::finding::{Finding, Place};
+use super::token::{Token, Tokens};
 
 /// Deepest nesting of blocks; keepalived knows four levels.
 const DEPTH_MAX: usize = 32;
@@ -198,132 +199,6 @@ impl Parser {
         Place {
             file: self.file.clone(),
             line,
-        }
-    }
-}
-
-enum Token {
-    Word { text: String, line: usize },
-    Open { line: usize },
-    Close { line: usize },
-    EndOfLine,
-    Unterminated { line: usize },
-}
-
-struct Tokens<'t> {
-    rest: std::iter::Peekable<std::str::Chars<'t>>,
-    line: usize,
-    unterminated: Option<usize>,
-}
-
-impl<'t> Tokens<'t> {
-    fn new(text: &'t str) -> Self {
-        Self {
-            rest: text.chars().peekable(),
-            line: 1,
-            unterminated: None,
-        }
-    }
-
-    /// A word: up to a blank, a brace or a comment outside of quotes. `${NAME}` and the parentheses of
-    /// `~SEQ(…)` belong to it.
-    fn word(&mut self) -> String {
-        let mut word = String::new();
-        let mut parentheses = 0_u32;
-        let mut definition = false;
-        while let Some(&next) = self.rest.peek() {
-            match next {
-                '\n' => break,
-                '"' | '\'' => {
-                    self.rest.next();
-                    self.quoted(next, &mut word);
-                    continue;
-                }
-                '{' if word.ends_with('$') => definition = true,
-                '}' if definition => definition = false,
-                '(' if word.starts_with('~') => parentheses += 1,
-                ')' if parentheses > 0 => parentheses -= 1,
-                _ if parentheses > 0 || definition => {}
-                '{' | '}' | '#' | '!' => break,
-                _ if next.is_whitespace() => break,
-                _ => {}
-            }
-            word.push(next);
-            self.rest.next();
-        }
-        word
-    }
-
-    fn quoted(&mut self, quote: char, word: &mut String) {
-        while let Some(&next) = self.rest.peek() {
-            if next == '\n' {
-                break;
-            }
-            self.rest.next();
-            if next == quote {
-                return;
-            }
-            word.push(next);
-        }
-        self.unterminated = Some(self.line);
-    }
-
-    fn skip_comment(&mut self) {
-        while self.rest.next_if(|&next| next != '\n').is_some() {}
-    }
-
-    /// `\` at the end of a line joins the next one to it.
-    fn joins_lines(&mut self) -> bool {
-        let mut ahead = self.rest.clone();
-        ahead.next();
-        let joins = match ahead.next() {
-            Some('\r') => ahead.next() == Some('\n'),
-            next => next == Some('\n'),
-        };
-        if joins {
-            self.rest = ahead;
-            self.line += 1;
-        }
-        joins
-    }
-}
-
-impl Iterator for Tokens<'_> {
-    type Item = Token;
-
-    fn next(&mut self) -> Option<Token> {
-        if let Some(line) = self.unterminated.take() {
-            return Some(Token::Unterminated { line });
-        }
-        loop {
-            let line = self.line;
-            let next = *self.rest.peek()?;
-            match next {
-                '\n' => {
-                    self.rest.next();
-                    self.line += 1;
-                    return Some(Token::EndOfLine);
-                }
-                '#' | '!' => self.skip_comment(),
-                '{' => {
-                    self.rest.next();
-                    return Some(Token::Open { line });
-                }
-                '}' => {
-                    self.rest.next();
-                    return Some(Token::Close { line });
-                }
-                '\\' if self.joins_lines() => {}
-                _ if next.is_whitespace() => {
-                    self.rest.next();
-                }
-                _ => {
-                    return Some(Token::Word {
-                        text: self.word(),
-                        line,
-                    });
-                }
-            }
         }
     }
 }

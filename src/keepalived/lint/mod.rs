@@ -1,0 +1,62 @@
+//! What is wrong with a keepalived.conf, whoever wrote it.
+//!
+//! `keepalived -t` misses a good part of what makes a pair fail (and crashes on some of the rest); the
+//! rules here are what the files themselves can tell. Each is one sentence with what to do.
+
+mod addresses;
+mod globals;
+mod instance;
+mod keywords;
+mod pair;
+mod trackers;
+mod view;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::finding::Finding;
+use super::load::Document;
+use view::View;
+
+/// Everything that is wrong with one node's file, in the order of the lines. `users` are the accounts
+/// of the host that it is for, or `None` where they are unknown.
+#[must_use]
+pub fn lint(document: &Document, users: Option<&BTreeSet<String>>) -> Vec<Finding> {
+    let view = View::new(&document.statements);
+    let mut found = document.findings.clone();
+    found.extend(keywords::unknown(&document.statements));
+    found.extend(globals::check(&view, users));
+    found.extend(trackers::check(&view));
+    found.extend(instance::check(&view));
+    found.extend(addresses::check(&view));
+    if view.instances.is_empty() {
+        let place = super::finding::Place {
+            file: document.file.to_string_lossy().into(),
+            line: 0,
+        };
+        found.push(Finding::error(
+            &place,
+            "there is no vrrp_instance",
+            "is this a keepalived.conf?",
+        ));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// What two nodes' files say against each other.
+#[must_use]
+pub fn lint_pair(one: &Document, other: &Document) -> Vec<Finding> {
+    let mut found = pair::check(&View::new(&one.statements), &View::new(&other.statements));
+    found.sort_unstable();
+    found
+}
+
+/// The users of this host, from /etc/passwd; `None` if it cannot be read.
+#[must_use]
+pub fn users(passwd: &Path) -> Option<BTreeSet<String>> {
+    let text = std::fs::read_to_string(passwd).ok()?;
+    let names = text.lines().filter_map(|line| line.split(':').next());
+    Some(names.map(str::to_owned).collect())
+}

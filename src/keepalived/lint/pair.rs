@@ -1,0 +1,232 @@
+//! What the files of two nodes must agree on, and what they must not.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::view::{Instance, View};
+use crate::keepalived::finding::{Finding, Place};
+use crate::keepalived::parse::Statement;
+
+/// Compares the second node's view with the first one's. Instances belong together by their name, or
+/// by their virtual_router_id and address family.
+pub(super) fn check(first: &View<'_>, second: &View<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut matched = BTreeSet::new();
+    for one in &first.instances {
+        let position = second
+            .instances
+            .iter()
+            .position(|other| other.name == one.name)
+            .or_else(|| {
+                let id = |found: &Instance<'_>| (found.router, found.is_v6());
+                second
+                    .instances
+                    .iter()
+                    .position(|other| id(other) == id(one))
+            });
+        let Some(position) = position else {
+            found.push(alone(one));
+            continue;
+        };
+        matched.insert(position);
+        compare(one, &second.instances[position], first, second, &mut found);
+    }
+    let others = second.instances.iter().enumerate();
+    found.extend(
+        others
+            .filter(|(position, _)| !matched.contains(position))
+            .map(|(_, other)| alone(other)),
+    );
+    found
+}
+
+fn alone(instance: &Instance<'_>) -> Finding {
+    Finding::error(
+        &instance.statement.place,
+        format!(
+            "the other node has no vrrp_instance {}: nothing can take over",
+            instance.name
+        ),
+        "the same instances on both nodes",
+    )
+}
+
+fn compare(
+    one: &Instance<'_>,
+    other: &Instance<'_>,
+    first: &View<'_>,
+    second: &View<'_>,
+    found: &mut Vec<Finding>,
+) {
+    let at = |keyword: &str| place(other, keyword);
+    let mut differ = |keyword: &str, what: String, todo: &str| {
+        found.push(Finding::error(
+            &at(keyword),
+            format!("{what}: both nodes become master"),
+            todo,
+        ));
+    };
+    if let (Some(here), Some(there)) = (other.router, one.router)
+        && here != there
+    {
+        differ(
+            "virtual_router_id",
+            format!("virtual_router_id {here}, the other node has {there}"),
+            "the same on both",
+        );
+    }
+    if one.version != other.version {
+        differ(
+            "version",
+            format!(
+                "VRRP version {}, the other node has {}",
+                other.version, one.version
+            ),
+            "the same on both",
+        );
+    }
+    if addresses(one) != addresses(other) {
+        differ(
+            "virtual_ipaddress",
+            "another list of VIPs than on the other node".into(),
+            "the same list on both",
+        );
+    }
+    if secret(one) != secret(other) {
+        differ(
+            "authentication",
+            "another authentication than on the other node".into(),
+            "the same on both, or none",
+        );
+    }
+    if one.is_unicast() != other.is_unicast() {
+        differ(
+            "unicast_peer",
+            "unicast on one node, multicast on the other".into(),
+            "the same on both",
+        );
+    }
+    let timer = |instance: &Instance<'_>, view: &View<'_>| {
+        let own = argument(instance, "down_timer_adverts");
+        own.or_else(|| {
+            view.global("vrrp_down_timer_adverts")?
+                .argument()
+                .map(str::to_owned)
+        })
+    };
+    if timer(one, first) != timer(other, second) {
+        differ(
+            "down_timer_adverts",
+            "another down_timer_adverts than on the other node".into(),
+            "the same on both",
+        );
+    }
+    peers(one, other, found);
+    advert_int(one, other, found);
+    election(one, other, found);
+}
+
+/// Each node's unicast_peer must name the other one's unicast_src_ip.
+fn peers(one: &Instance<'_>, other: &Instance<'_>, found: &mut Vec<Finding>) {
+    for (from, to) in [(one, other), (other, one)] {
+        let Some(source) = to.source.filter(|_| from.is_unicast() && to.is_unicast()) else {
+            continue;
+        };
+        if !from.peers.iter().any(|(_, peer)| *peer == source) {
+            found.push(Finding::error(
+                &place(from, "unicast_peer"),
+                format!("the other node ({source}) is not among the unicast peers: it does not hear this one"),
+                format!("add {source} to unicast_peer"),
+            ));
+        }
+    }
+}
+
+fn advert_int(one: &Instance<'_>, other: &Instance<'_>, found: &mut Vec<Finding>) {
+    let (here, there) = (seconds(other), seconds(one));
+    if here == there || one.version != other.version {
+        return;
+    }
+    let text = format!("advert_int {here}, the other node has {there}");
+    let at = place(other, "advert_int");
+    found.push(if other.version == 2 {
+        Finding::error(
+            &at,
+            format!("{text}: version 2 drops such adverts, and both nodes become master"),
+            "the same on both",
+        )
+    } else {
+        Finding::warning(
+            &at,
+            format!("{text}: the backup waits by the master's"),
+            "the same on both",
+        )
+    });
+}
+
+fn election(one: &Instance<'_>, other: &Instance<'_>, found: &mut Vec<Finding>) {
+    let priority = |instance: &Instance<'_>| instance.priority.unwrap_or(100);
+    if priority(one) == priority(other) {
+        found.push(Finding::warning(
+            &place(other, "priority"),
+            format!(
+                "priority {} on both nodes: the higher address decides",
+                priority(other)
+            ),
+            "each node its own",
+        ));
+    }
+    if one.nopreempt != other.nopreempt {
+        let without = if one.nopreempt { other } else { one };
+        found.push(Finding::error(
+            &without.statement.place,
+            "nopreempt on the other node only: this one still takes the VIP back",
+            "nopreempt on both",
+        ));
+    }
+    if one.state == Some("MASTER") && other.state == Some("MASTER") {
+        found.push(Finding::error(
+            &place(other, "state"),
+            "state MASTER on both nodes",
+            "state BACKUP on both",
+        ));
+    }
+}
+
+fn addresses(instance: &Instance<'_>) -> BTreeSet<IpAddr> {
+    instance.vips.iter().filter_map(|vip| vip.address).collect()
+}
+
+fn argument(instance: &Instance<'_>, keyword: &str) -> Option<String> {
+    instance
+        .statement
+        .last(keyword)?
+        .argument()
+        .map(str::to_owned)
+}
+
+fn seconds(instance: &Instance<'_>) -> f64 {
+    argument(instance, "advert_int")
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(1.0)
+}
+
+/// The authentication, to be compared and never shown. Version 3 has none.
+fn secret<'d>(instance: &Instance<'d>) -> Option<Vec<&'d [String]>> {
+    let block = instance
+        .statement
+        .last("authentication")
+        .filter(|_| instance.version == 2)?;
+    let mut lines: Vec<_> = block
+        .children()
+        .iter()
+        .map(|line| line.words.as_slice())
+        .collect();
+    lines.sort_unstable();
+    Some(lines)
+}
+
+fn place(instance: &Instance<'_>, keyword: &str) -> Place {
+    let statement: Option<&Statement> = instance.statement.last(keyword);
+    statement.unwrap_or(instance.statement).place.clone()
+}

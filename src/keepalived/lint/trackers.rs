@@ -1,0 +1,255 @@
+//! track_file, vrrp_script and vrrp_track_process: declared, used, in order, with sensible weights.
+
+use std::collections::BTreeMap;
+
+use super::view::{Instance, View};
+use crate::keepalived::finding::Finding;
+use crate::keepalived::parse::Statement;
+
+/// What declares a tracker, and the block that uses it.
+const KINDS: [(&[&str], &str); 3] = [
+    (&["track_file", "vrrp_track_file"], "track_file"),
+    (&["vrrp_script"], "track_script"),
+    (&["vrrp_track_process"], "track_process"),
+];
+
+/// Checks every tracker and every use of one.
+pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (declares, uses) in KINDS {
+        references(view, declares, uses, &mut found);
+    }
+    let files = view
+        .blocks("track_file")
+        .chain(view.blocks("vrrp_track_file"));
+    files.for_each(|file| track_file(file, &mut found));
+    view.blocks("vrrp_script")
+        .for_each(|script| vrrp_script(script, &mut found));
+    for instance in view.instances.iter().filter(|instance| instance.nopreempt) {
+        weights(instance, view, &mut found);
+    }
+    groups(view, &mut found);
+    found
+}
+
+fn references(view: &View<'_>, declares: &[&str], uses: &str, found: &mut Vec<Finding>) {
+    let mut declared: BTreeMap<&str, (usize, &Statement)> = BTreeMap::new();
+    let mut used = Vec::new();
+    for (order, block) in view.statements.iter().enumerate() {
+        if declares.contains(&block.keyword()) {
+            let Some(name) = block.argument() else {
+                continue;
+            };
+            if !block.conditional && declared.contains_key(name) {
+                found.push(Finding::error(
+                    &block.place,
+                    format!("{} {name} is declared twice", block.keyword()),
+                    "remove one",
+                ));
+            }
+            declared.entry(name).or_insert((order, block));
+        } else if matches!(block.keyword(), "vrrp_instance" | "vrrp_sync_group") {
+            let names = block.all(uses).flat_map(Statement::children);
+            used.extend(
+                names
+                    .filter(|name| !name.is_macro())
+                    .map(|name| (order, block, name)),
+            );
+        }
+    }
+    for (order, block, reference) in &used {
+        let name = reference.keyword();
+        match declared.get(name) {
+            None => {
+                let fate = if uses == "track_file" {
+                    "; keepalived -t of 2.2.7 crashes on it"
+                } else {
+                    ""
+                };
+                found.push(Finding::error(
+                    &reference.place,
+                    format!(
+                        "{uses} {name} is not declared: {} runs without it{fate}",
+                        block.words.join(" ")
+                    ),
+                    "declare it above, or correct the name",
+                ));
+            }
+            Some((declared, statement)) if declared > order => found.push(Finding::error(
+                &reference.place,
+                format!(
+                    "{} {name} is declared after {}, which runs without it",
+                    statement.keyword(),
+                    block.words.join(" ")
+                ),
+                "move the declaration up",
+            )),
+            Some(_) => {}
+        }
+    }
+    for (name, (_, block)) in declared {
+        if !used
+            .iter()
+            .any(|(_, _, reference)| reference.keyword() == name)
+        {
+            found.push(Finding::warning(
+                &block.place,
+                format!("{} {name} is not used by any instance", block.keyword()),
+                format!("name it in a {uses} block, or remove it"),
+            ));
+        }
+    }
+}
+
+fn track_file(block: &Statement, found: &mut Vec<Finding>) {
+    if block.last("file").is_none() {
+        found.push(Finding::error(
+            &block.place,
+            "a track_file without a file",
+            "add: file PATH",
+        ));
+    }
+    let Some(weight) = block.last("weight") else {
+        found.push(Finding::warning(
+            &block.place,
+            "a track_file without a weight: 1 in it is one more priority, not a failure",
+            "say what is meant; for health: weight 0 reverse",
+        ));
+        return;
+    };
+    let reverse = weight.words.get(2).is_some_and(|word| word == "reverse");
+    let zero = weight.argument() == Some("0");
+    range(weight, 254, found);
+    if zero && !reverse {
+        found.push(Finding::warning(
+            &weight.place,
+            "weight 0 fails open: a missing or empty file means healthy",
+            "weight 0 reverse, and 1 in the file for healthy",
+        ));
+    }
+    let init = block
+        .last("init_file")
+        .filter(|init| init.argument().is_some_and(|value| value != "0"));
+    if let Some(init) = init.filter(|_| zero && reverse) {
+        found.push(Finding::warning(
+            &init.place,
+            "init_file declares the node healthy at every boot, before anybody has looked",
+            "remove it",
+        ));
+    }
+}
+
+fn vrrp_script(block: &Statement, found: &mut Vec<Finding>) {
+    if block.last("script").is_none() {
+        found.push(Finding::error(
+            &block.place,
+            "a vrrp_script without a script",
+            "add: script \"COMMAND\"",
+        ));
+    }
+    if let Some(weight) = block.last("weight") {
+        range(weight, 253, found);
+    }
+    let Some(interval) = block.last("interval") else {
+        return;
+    };
+    let seconds = interval
+        .argument()
+        .and_then(|word| word.parse::<f64>().ok());
+    if seconds.is_some_and(|seconds| seconds < 1.0 || seconds.fract() != 0.0) {
+        found.push(Finding::error(
+            &interval.place,
+            "before 2.3.2 a script runs in whole seconds only",
+            "interval 1 or more",
+        ));
+    }
+}
+
+/// A weight must be a number from -`limit` to `limit`.
+fn range(weight: &Statement, limit: i64, found: &mut Vec<Finding>) {
+    let Some(word) = weight.argument() else {
+        return;
+    };
+    if !word.parse::<i64>().is_ok_and(|value| value.abs() <= limit) {
+        found.push(Finding::error(
+            &weight.place,
+            format!("the weight {word} is out of range"),
+            format!("-{limit} to {limit}"),
+        ));
+    }
+}
+
+/// The weight in force for a use of a script or process: its own, or that of the declaration.
+fn weight_of<'s>(reference: &'s Statement, view: &View<'s>) -> Option<&'s str> {
+    let own = reference
+        .words
+        .iter()
+        .skip_while(|word| *word != "weight")
+        .nth(1);
+    let declared = view.statements.iter().find(|block| {
+        matches!(block.keyword(), "vrrp_script" | "vrrp_track_process")
+            && block.argument() == Some(reference.keyword())
+    });
+    own.map(String::as_str)
+        .or_else(|| declared?.last("weight")?.argument())
+}
+
+/// Under nopreempt, a lower priority moves nothing. A track_file's weight may be a bias, which is
+/// what counts between two masters, so it is let through.
+fn weights(instance: &Instance<'_>, view: &View<'_>, found: &mut Vec<Finding>) {
+    for kind in ["track_script", "track_interface", "track_process"] {
+        for reference in instance.statement.all(kind).flat_map(Statement::children) {
+            if weight_of(reference, view).is_some_and(|weight| weight != "0") {
+                found.push(Finding::warning(
+                    &reference.place,
+                    format!("the weight of {} has no effect on who is master: nopreempt ignores priorities", reference.keyword()),
+                    "weight 0, so that a failure is FAULT",
+                ));
+            }
+        }
+    }
+}
+
+/// Sync groups drop the weights of their members, and need members that exist.
+fn groups(view: &View<'_>, found: &mut Vec<Finding>) {
+    for group in view.blocks("vrrp_sync_group") {
+        for member in group
+            .all("group")
+            .flat_map(Statement::children)
+            .filter(|member| !member.is_macro())
+        {
+            let instance = view
+                .instances
+                .iter()
+                .find(|instance| instance.name == member.keyword());
+            let Some(instance) = instance else {
+                found.push(Finding::error(
+                    &member.place,
+                    format!("there is no vrrp_instance {}", member.keyword()),
+                    "correct the name",
+                ));
+                continue;
+            };
+            let trackers = ["track_script", "track_interface", "track_process"];
+            let tracked = trackers
+                .iter()
+                .flat_map(|kind| instance.statement.all(kind))
+                .flat_map(Statement::children);
+            for reference in tracked {
+                if weight_of(reference, view).is_some_and(|weight| weight != "0")
+                    && group.last("sync_group_tracking_weight").is_none()
+                {
+                    found.push(Finding::warning(
+                        &reference.place,
+                        format!(
+                            "the weight of {} is dropped: {} is in a sync group",
+                            reference.keyword(),
+                            instance.name
+                        ),
+                        "track it in the group, without a weight",
+                    ));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What rha writes for keepalived: word for word, and in the eyes of the real keepalived.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rha::config::Config;
+use rha::keepalived::render::render;
+
+const SHIPPED: &str = include_str!("../config/rha.toml");
+
+/// Three nodes, IPv6, an interface too long for a label, and a second VIP with settings of its own.
+const MANY: &str = r#"
+[keepalived]
+user = "daemon"
+group = "daemon"
+advert_interval = "250ms"
+check_interval = "0s"
+[[instance]]
+name = "sessions"
+vip = "fd00:99::100"
+interface = "eth0"
+virtual_router_id = 51
+node = [{ name = "a", address = "fd00:99::1" }, { name = "b", address = "fd00:99::2" }, { name = "c", address = "fd00:99::3" }]
+[[instance]]
+name = "cache-2"
+vip = "10.99.0.101"
+port = 6380
+interface = "enp216s0f1np1"
+virtual_router_id = 51
+vrrp_instance = "CACHE"
+node = [
+    { name = "a", address = "10.99.0.1", priority = 100 },
+    { name = "b", address = "10.99.0.2", priority = 90 },
+    { name = "c", address = "10.99.0.3", priority = 101 },
+]
+"#;
+
+fn config(text: &str) -> Config {
+    Config::parse(text, Path::new("/etc/rha/rha.toml"), None, "lvs1")
+        .or_else(|_| Config::parse(text, Path::new("/etc/rha/rha.toml"), Some("a"), ""))
+        .unwrap()
+}
+
+fn rendered(text: &str, node: &str) -> String {
+    render(&config(text), node, Path::new("/usr/bin/rha")).unwrap()
+}
+
+fn multicast_v2() -> String {
+    SHIPPED
+        .replace("vrrp_version = 3", "vrrp_version = 2")
+        .replace("\"100ms\"\n# unicast", "\"1s\"\n# unicast")
+        .replace("\"unicast\"", "\"multicast\"")
+}
+
+/// Golden file, and what it is the rendering of.
+fn golden() -> Vec<(&'static str, String)> {
+    vec![
+        ("unicast.lvs1.conf", rendered(SHIPPED, "lvs1")),
+        ("unicast.lvs2.conf", rendered(SHIPPED, "lvs2")),
+        ("multicast-v2.lvs1.conf", rendered(&multicast_v2(), "lvs1")),
+        ("many.b.conf", rendered(MANY, "b")),
+    ]
+}
+
+/// To accept a change: UPDATE_GOLDEN=1 cargo test --test keepalived, and read the difference.
+#[test]
+fn renderings_are_golden() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keepalived");
+    for (name, text) in golden() {
+        let file = directory.join(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&file, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "{name}");
+    }
+}
+
+#[test]
+fn nodes_differ_only_where_they_must() {
+    let (one, two) = (rendered(SHIPPED, "lvs1"), rendered(SHIPPED, "lvs2"));
+    let pairs = one.lines().zip(two.lines());
+    let different: Vec<_> = pairs
+        .filter(|(one, two)| one != two)
+        .map(|(one, _)| one.trim())
+        .collect();
+    assert_eq!(
+        different,
+        [
+            "# Made for node lvs1 by `rha keepalived render`: change /etc/rha/rha.toml instead.",
+            "router_id rha-lvs1",
+            "priority 252",
+            "unicast_src_ip 192.168.192.37",
+            "192.168.192.38",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_node_is_named() {
+    let error = render(&config(SHIPPED), "lvs3", Path::new("/usr/bin/rha")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "\"lvs3\" is not a node of instance \"redis\"; \"lvs1\" or \"lvs2\""
+    );
+}
+
+#[test]
+fn a_path_with_blanks_is_refused() {
+    let error = render(&config(SHIPPED), "lvs1", Path::new("/opt/my rha")).unwrap_err();
+    assert!(error.to_string().contains("/opt/my rha"), "{error}");
+}
+
+/// Runs `script` as root of a private world with the interfaces of the tests. `None`, loudly, where the
+/// machine cannot; on CI that is a failure.
+fn in_private_world(script: &str) -> Option<std::process::Output> {
+    let setup = "set -e; mount -t tmpfs none /run; \
+        for i in eth0 enp216s0f1np1; do \
+          ip link add $i type dummy 2>/dev/null || ip link add $i type bridge; ip link set $i up; \
+        done; \
+        ip addr add 192.168.192.37/24 dev eth0; ip addr add 10.99.0.2/24 dev enp216s0f1np1; \
+        ip addr add fd00:99::2/64 dev eth0 nodad; echo ready; set +e\n";
+    let output = Command::new("unshare")
+        .args(["-Urnm", "sh", "-c", &format!("{setup}{script}")])
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .output();
+    let missing = match output {
+        Ok(output) if output.stdout.starts_with(b"ready\n") => return Some(output),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(why) => why.to_string(),
+    };
+    skip(&format!("no private network namespace here: {missing}"));
+    None
+}
+
+#[allow(clippy::print_stderr)] // a skipped test must be seen
+fn skip(why: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "nothing may be skipped on CI: {why}"
+    );
+    eprintln!("SKIPPED: {why}");
+}
+
+fn has_keepalived() -> bool {
+    let found = [
+        "/usr/sbin/keepalived",
+        "/usr/bin/keepalived",
+        "/sbin/keepalived",
+        "/usr/local/sbin/keepalived",
+    ]
+    .iter()
+    .any(|path| PathBuf::from(path).exists());
+    if !found {
+        skip("keepalived is not installed");
+    }
+    found
+}
+
+#[test]
+fn the_real_keepalived_accepts_every_rendering_without_a_word() {
+    if !has_keepalived() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // Any program will do as `rha check`, as long as it is there.
+    let check = Path::new("/bin/true");
+    let texts = [
+        render(&config(SHIPPED), "lvs1", check),
+        render(&config(&multicast_v2()), "lvs1", check),
+        render(&config(MANY), "b", check),
+    ];
+    for (index, text) in texts.into_iter().enumerate() {
+        let file = directory.path().join(format!("{index}.conf"));
+        std::fs::write(&file, text.unwrap()).unwrap();
+        let Some(output) =
+            in_private_world(&format!("keepalived -t -f {}; echo rc $?", file.display()))
+        else {
+            return;
+        };
+        let said = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert_eq!(
+            (said.0.as_ref(), said.1.as_ref()),
+            ("ready\nrc 0\n", ""),
+            "rendering {index}"
+        );
+    }
+}
+
+#[test]
+fn the_real_keepalived_refuses_a_broken_rendering() {
+    if !has_keepalived() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("broken.conf");
+    std::fs::write(
+        &file,
+        rendered(MANY, "b").replace("nopreempt", "no_preempt"),
+    )
+    .unwrap();
+    let Some(output) =
+        in_private_world(&format!("keepalived -t -f {}; echo rc $?", file.display()))
+    else {
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.stdout.ends_with(b"rc 0\n") && said.contains("no_preempt"),
+        "{said}"
+    );
+}
