@@ -2,6 +2,8 @@
 //!
 //! The random test prints its seed first; `RHA_SEED` runs it again with that one.
 
+#![allow(clippy::print_stdout)] // a test talks to whoever runs it
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -9,6 +11,7 @@ use std::os::unix::fs::{
     FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -18,6 +21,8 @@ use rha::ingest::notify;
 use rha::ingest::spool::{Frame, Reader, Source};
 use rha::model::vrrp::{VrrpState, Word};
 use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::io::ioctl_fionread;
+use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
@@ -436,7 +441,9 @@ fn a_follower_takes_up_what_another_left_half_done() {
     let follower = world.follow();
     let mut keepalived = world.keepalived();
     keepalived.write_all(b"one\n").expect("room");
-    world.wait_for_lines(1);
+    eventually("the FIFO is empty", || {
+        ioctl_fionread(&keepalived).ok().filter(|n| *n == 0)
+    });
     drop(follower);
     let Frame::Line { stamped, .. } = world.frames().remove(0) else {
         panic!("no line")
@@ -459,6 +466,36 @@ fn a_follower_takes_up_what_another_left_half_done() {
         panic!("no line")
     };
     assert_eq!(two, stamped, "the time at which it was first seen");
+}
+
+#[test]
+fn a_full_fifo_is_said_and_taken_in_order() {
+    let world = World::new();
+    mkfifoat(CWD, world.path("fifo"), Mode::RUSR | Mode::WUSR).expect("made");
+    let mut keepalived = world.keepalived();
+    fcntl_setpipe_size(&keepalived, 1 << 20).expect("allowed");
+    let mut written = 0;
+    while keepalived
+        .write_all(format!("INSTANCE \"n{written}\" MASTER 150\n").as_bytes())
+        .is_ok()
+    {
+        written += 1;
+    }
+    assert!(written > 20_000, "{written} fit");
+    let follower = world.follow();
+    let got = world.wait_for_lines(written);
+    assert!(
+        got == numbered(0..written),
+        "lines are missing or out of order"
+    );
+    eventually("the FIFO is empty", || {
+        ioctl_fionread(&keepalived).ok().filter(|n| *n == 0)
+    });
+    let (_, said) = follower.signal(Signal::KILL);
+    assert_eq!(
+        said,
+        "rha-event: the FIFO is full: keepalived may have dropped lines\n"
+    );
 }
 
 #[test]
@@ -563,16 +600,30 @@ fn a_spool_that_cannot_be_written_is_said_in_one_line() {
         1,
         &[&spool, "Not a directory", "lost"],
     );
-    if rustix::process::geteuid().is_root() {
-        eprintln!("skipped: root is denied nothing, so there is no permission to complain about");
-        return;
-    }
+    // Root is denied nothing, so that somebody else has to try.
     fs::create_dir(world.path("spool")).expect("made");
-    fs::set_permissions(world.path("spool"), fs::Permissions::from_mode(0o500)).expect("settable");
+    for (name, mode) in [("", 0o755), ("spool", 0o555)] {
+        fs::set_permissions(world.path(name), fs::Permissions::from_mode(mode)).expect("settable");
+    }
+    fs::copy(EVENT, world.path("rha-event")).expect("copied");
+    let mut command = Command::new(world.path("rha-event"));
+    command
+        .args(["--spool", &world.path("spool").to_string_lossy()])
+        .args(["INSTANCE", "VI_1", "MASTER"]);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534);
+    }
+    let spool = world.path("spool").to_string_lossy().into_owned();
+    let output = command.output().expect("runs");
     refused(
-        &world.script(&["INSTANCE", "VI_1", "MASTER"]),
+        &output,
         1,
-        &["user id", "needs write and search permission"],
+        &[
+            "Permission denied",
+            "user id",
+            "needs write and search",
+            &spool,
+        ],
     );
 }
 
