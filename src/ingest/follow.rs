@@ -234,7 +234,14 @@ impl Follower<'_> {
         self.writer.append(lines)?;
         self.appended += lines.len();
         self.sink.doorbell.ring();
-        self.unsynced = self.writer.file();
+        let file = self.writer.file();
+        if let (Some(before), Some(file)) = (&self.unsynced, &file)
+            && !Arc::ptr_eq(before, file)
+        {
+            // The end of another segment: its turn would not come again. Only a lost thread fails.
+            let _ = self.syncer.send(Arc::clone(before));
+        }
+        self.unsynced = file;
         self.request_sync();
         Ok(())
     }
@@ -248,7 +255,7 @@ impl Follower<'_> {
         }
     }
 
-    /// keepalived never says that it dropped a line (2.2.7: not even to itself), so this must.
+    /// keepalived drops what does not fit, and 2.2.7 does not even log it.
     fn say_full(&mut self) {
         if !std::mem::replace(&mut self.is_full, true) {
             (self.sink.say)("the FIFO is full: keepalived may have dropped lines");
