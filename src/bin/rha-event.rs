@@ -184,8 +184,7 @@ fn run(command: Command) -> Result<(), String> {
         Form::Args(event) => {
             let line = Line::new(now(), Source::Args, &notify::from_args(&event));
             let mut writer = Writer::new(&command.spool);
-            take(&mut writer, &doorbell, &[line])?;
-            finish(&writer)
+            take(&mut writer, &doorbell, &[line])
         }
     }
 }
@@ -212,35 +211,29 @@ fn take_stdin(spool: &Path, doorbell: &Doorbell) -> Result<(), String> {
         }
         take(&mut writer, doorbell, &lines)?;
         if length == 0 {
-            return finish(&writer);
+            return Ok(());
         }
     }
 }
 
-/// Appends, and wakes the agent before the disk has the lines: it need not wait for that.
+/// Appends, wakes the agent, and only then waits for the disk: the agent need not.
 fn take(writer: &mut Writer, doorbell: &Doorbell, lines: &[Line]) -> Result<(), String> {
     if lines.is_empty() {
         return Ok(());
     }
-    let lost = |e| {
-        format!(
-            "{e}: {} lost",
-            if lines.len() == 1 {
-                "the line is"
-            } else {
-                "lines are"
-            }
-        )
+    let lost = if lines.len() == 1 {
+        "the line is lost"
+    } else {
+        "lines are lost"
     };
-    writer.append(lines).map_err(lost)?;
+    writer.append(lines).map_err(|e| format!("{e}; {lost}"))?;
     doorbell.ring();
+    if let Err(e) = writer.sync() {
+        say(&format!(
+            "the spool may not survive a power failure: fdatasync: {e}"
+        ));
+    }
     Ok(())
-}
-
-fn finish(writer: &Writer) -> Result<(), String> {
-    writer
-        .sync()
-        .map_err(|e| format!("the spool may not survive a power failure: fdatasync: {e}"))
 }
 
 /// Reads the clocks: this program is where the time of an event comes from.

@@ -85,6 +85,7 @@ pub fn follow(path: &Path, sink: &Sink) -> Result<Infallible, Error> {
         appended: 0,
         boot: (sink.now)().boot,
         last_mono_us: 0,
+        is_full: false,
     };
     follower.resume()?;
     let mut trouble_since: Option<At> = None;
@@ -94,9 +95,7 @@ pub fn follow(path: &Path, sink: &Sink) -> Result<Infallible, Error> {
             (Ok(()), None) => {}
             (Ok(()), Some(since)) => {
                 let seconds = (sink.now)().since(&since).unwrap_or_default() / 1_000_000;
-                (sink.say)(&format!(
-                    "the spool is well again after {seconds} s; nothing was lost"
-                ));
+                (sink.say)(&format!("the spool is well again after {seconds} s"));
                 trouble_since = None;
             }
             (Err(e), None) => {
@@ -131,6 +130,8 @@ struct Follower<'a> {
     appended: usize,
     boot: BootId,
     last_mono_us: u64,
+    /// The FIFO was full, which was said, and has not been empty since.
+    is_full: bool,
 }
 
 impl Follower<'_> {
@@ -177,13 +178,14 @@ impl Follower<'_> {
         loop {
             let mut bytes = self.fifo.peek()?;
             if bytes.is_empty() {
+                self.is_full = false;
                 return Ok(Ok(()));
             }
             if !ends_with_mark(&bytes) {
                 let stamped = self.now();
                 match self.fifo.write(mark(stamped).as_bytes()) {
                     Ok(()) => bytes = self.fifo.peek()?,
-                    Err(Errno::AGAIN) => {}
+                    Err(Errno::AGAIN) => self.say_full(),
                     Err(e) => return Err(self.fifo.error(e)),
                 }
             }
@@ -232,7 +234,14 @@ impl Follower<'_> {
         self.writer.append(lines)?;
         self.appended += lines.len();
         self.sink.doorbell.ring();
-        self.unsynced = self.writer.file();
+        let file = self.writer.file();
+        if let (Some(before), Some(file)) = (&self.unsynced, &file)
+            && !Arc::ptr_eq(before, file)
+        {
+            // The end of another segment: its turn would not come again. Only a lost thread fails.
+            let _ = self.syncer.send(Arc::clone(before));
+        }
+        self.unsynced = file;
         self.request_sync();
         Ok(())
     }
@@ -243,6 +252,13 @@ impl Follower<'_> {
             && self.syncer.try_send(Arc::clone(file)).is_ok()
         {
             self.unsynced = None;
+        }
+    }
+
+    /// keepalived drops what does not fit, and 2.2.7 does not even log it.
+    fn say_full(&mut self) {
+        if !std::mem::replace(&mut self.is_full, true) {
+            (self.sink.say)("the FIFO is full: keepalived may have dropped lines");
         }
     }
 

@@ -68,8 +68,9 @@ impl Reader {
         Ok(out)
     }
 
-    /// Starts a new segment if the newest one is larger than `limit_bytes` and completely read.
-    /// Tells whether it did. Writers that are busy are left alone: try again later.
+    /// Starts a new segment if the one that is being read is the newest and larger than
+    /// `limit_bytes`; what is left of it is read first all the same. Tells whether it did. Writers
+    /// that stay busy are left alone: try again later.
     ///
     /// # Errors
     /// [`Error::Io`] if the new segment cannot be made.
@@ -82,13 +83,12 @@ impl Reader {
         else {
             return Ok(false);
         };
-        let Some(_lock) = Lock::try_now(file, Lock::EXCLUSIVE)? else {
-            return Ok(false);
-        };
-        let size = file.metadata()?.len();
-        if size <= limit_bytes || size != self.at.offset {
+        if file.metadata()?.len() <= limit_bytes {
             return Ok(false);
         }
+        let Some(_lock) = Lock::wait(file, Lock::EXCLUSIVE, PATIENCE)? else {
+            return Ok(false);
+        };
         create_segment(&self.dir, self.at.segment + 1)?;
         Ok(true)
     }

@@ -243,17 +243,25 @@ fn a_newer_spool_is_refused_by_the_reader_and_left_alone_by_the_writer() {
 }
 
 #[test]
-fn rotation_waits_until_all_is_read_and_removal_until_all_is_committed() {
+fn what_is_left_of_a_segment_is_read_and_committed_before_it_goes() {
     let (dir, mut writer) = spool_of(&["a", "b"]);
+    let size = fs::metadata(segment_path(dir.path(), 1))
+        .expect("is there")
+        .len();
     let mut reader = reader(&dir, None);
+    assert!(
+        !reader.rotate_if(0).expect("rotate"),
+        "nothing was read yet"
+    );
     assert_eq!(texts(&reader.read(1).expect("read")), ["a"]);
-    assert!(!reader.rotate_if(10).expect("rotate"), "b is not read");
-    let b = position(&reader.read(1).expect("read")[0]);
-    assert!(!reader.rotate_if(b.offset).expect("rotate"), "not larger");
-    assert!(reader.rotate_if(b.offset - 1).expect("rotate"));
+    assert!(!reader.rotate_if(size).expect("rotate"), "not larger");
+    assert!(reader.rotate_if(size - 1).expect("rotate"));
+    assert!(!reader.rotate_if(0).expect("rotate"), "not the newest");
     assert_eq!(names(&dir), [1, 2]);
     writer.append(&[line("c")]).expect("append");
-    let c = position(&reader.read(9).expect("read")[0]);
+    let frames = reader.read(9).expect("read");
+    assert_eq!(texts(&frames), ["b", "c"]);
+    let (b, c) = (position(&frames[0]), position(&frames[1]));
     assert_eq!(
         reader.remove_done(b).expect("remove"),
         0,
@@ -269,15 +277,11 @@ fn rotation_waits_until_all_is_read_and_removal_until_all_is_committed() {
     drop(held);
     assert_eq!(reader.remove_done(c).expect("remove"), 1);
     assert_eq!(names(&dir), [2]);
-    assert_eq!(
-        reader
-            .remove_done(SpoolPosition {
-                segment: 99,
-                offset: 0
-            })
-            .expect("remove"),
-        0
-    );
+    let beyond = SpoolPosition {
+        segment: 99,
+        offset: 0,
+    };
+    assert_eq!(reader.remove_done(beyond).expect("remove"), 0);
 }
 
 #[test]
