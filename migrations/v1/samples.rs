@@ -1,0 +1,372 @@
+//! One value of every variant that is stored in format 1.
+
+use std::borrow::Cow;
+
+use crate::journal::block::Block;
+use crate::journal::codec::Entry;
+use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
+use crate::model::decision::{Decision, Note, RuleId, Transition};
+use crate::model::effect::{Effect, EffectId, Outcome};
+use crate::model::event::{Deadline, Event, Operator, RedisRequest};
+use crate::model::record::{Record, Seq};
+use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole};
+use crate::model::role::Role;
+use crate::model::settings::Settings;
+use crate::model::time::{At, BootId};
+use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject, VrrpState, Word};
+
+/// A record of every event, in stored order; effects, outcomes and notes are spread over them.
+pub(crate) fn samples() -> Vec<Record> {
+    let mut decisions = decisions().into_iter();
+    let events = events().into_iter().enumerate();
+    let records = events.map(|(index, event)| Record {
+        seq: Seq(index as u64 + 1),
+        at: at(index as u64),
+        instance: if index == 0 {
+            String::new()
+        } else {
+            "redis".to_owned()
+        },
+        cause: (index % 3 == 1).then_some(Seq(index as u64)),
+        ruleset: 1,
+        incident: (index > 5).then_some(Seq(6)),
+        event,
+        decision: decisions.next().unwrap_or_default(),
+    });
+    records.collect()
+}
+
+/// The samples, and a block of quiet checks behind them.
+pub(crate) fn entries() -> Vec<Entry> {
+    let records = samples();
+    let next = records.len() as u64 + 1;
+    let mut entries: Vec<_> = records.into_iter().map(Entry::Record).collect();
+    let checks: Vec<_> = (0..6).map(|index| check(next, index)).collect();
+    entries.push(Entry::Quiet(Block::pack(&checks).unwrap()));
+    entries
+}
+
+fn check(first: u64, index: u64) -> Record {
+    let mut probe = probe();
+    probe.latency_us += index as u32 * 7;
+    if let Some(seen) = &mut probe.observation {
+        seen.offset += index as i64 * 14;
+        seen.keys -= index;
+    }
+    let event = match index % 3 {
+        0 => Event::RedisProbed(probe),
+        1 => Event::PeerProbed {
+            peer: "lvs2".to_owned(),
+            probe,
+        },
+        _ => Event::PeerProbed {
+            peer: "lvs3".to_owned(),
+            probe: Probe {
+                grade: Grade::Timeout,
+                latency_us: 500_000,
+                observation: None,
+            },
+        },
+    };
+    Record {
+        seq: Seq(first + index),
+        at: at(100 + index),
+        instance: "redis".to_owned(),
+        cause: None,
+        ruleset: 1,
+        incident: None,
+        event,
+        decision: Decision::default(),
+    }
+}
+
+fn at(second: u64) -> At {
+    At {
+        wall_us: 1_763_913_600_000_000 + second as i64 * 1_000_123,
+        mono_us: 86_400_000_000 + second * 1_000_100,
+        boot: BootId(0x0123_4567_89ab_cdef),
+    }
+}
+
+fn probe() -> Probe {
+    Probe {
+        grade: Grade::Ok,
+        latency_us: 312,
+        observation: Some(Observation {
+            role: RedisRole::Replica,
+            run_id: RedisId([0x11; 20]),
+            replid: RedisId([0x22; 20]),
+            replid2: RedisId::default(),
+            second_offset: -1,
+            offset: 5_000_000_000,
+            master: Some(endpoint("192.168.192.161")),
+            link_up: true,
+            sync_in_progress: false,
+            loading: false,
+            replicas_online: 0,
+            keys: 70_000,
+        }),
+    }
+}
+
+fn endpoint(host: &str) -> Endpoint {
+    Endpoint {
+        host: host.to_owned(),
+        port: 6379,
+    }
+}
+
+fn spool(offset: u64) -> SpoolPosition {
+    SpoolPosition { segment: 3, offset }
+}
+
+fn operator() -> Operator {
+    Operator {
+        uid: 1000,
+        user: "jun".to_owned(),
+        command: "rha pause --for 1h".to_owned(),
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        node: "lvs1".to_owned(),
+        rank: 0,
+        peers: vec!["lvs2".to_owned(), "lvs3".to_owned()],
+        own: endpoint("192.168.192.37"),
+        vip: endpoint("192.168.192.161"),
+        follow: endpoint("192.168.192.161"),
+        fall: 3,
+        rise: 3,
+        fall_on: Grade::ALL.to_vec(),
+        bias: 50,
+        drain_ms: 3_000,
+        negotiation_ms: 2_000,
+        retry_ms: 200,
+        reconcile_ms: 500,
+        keepalived_gone_ms: 1_000,
+        unserved_ms: 5_000,
+        redundancy_ms: 30_000,
+        repeat_ms: 14_400_000,
+        sinks: vec!["ops".to_owned()],
+    }
+}
+
+fn notified(subject: Subject, word: Word, priority: Option<u16>) -> Event {
+    Event::VrrpNotified(Notified {
+        notification: Notification {
+            subject,
+            name: "RHA_REDIS".to_owned(),
+            word,
+            priority,
+            raw: priority
+                .is_none()
+                .then(|| "VS \"RHA_REDIS\" ÜBER".to_owned()),
+        },
+        stamped: at(7),
+        spool: priority.map(|_| spool(40)),
+    })
+}
+
+/// Stored order: variant after variant of [`Event`].
+fn events() -> Vec<Event> {
+    let mut events = vec![
+        Event::AgentStarted {
+            version: "0.1.0".to_owned(),
+            pid: 4711,
+        },
+        Event::Configured(settings()),
+        Event::ConfigRejected {
+            error: "rha.toml:3: unknown key".to_owned(),
+        },
+        Event::AgentReady {
+            vip_here: true,
+            keepalived: Some(false),
+        },
+        Event::AgentReady {
+            vip_here: false,
+            keepalived: None,
+        },
+        Event::AgentStopping,
+    ];
+    let states = [
+        VrrpState::Master,
+        VrrpState::Backup,
+        VrrpState::Fault,
+        VrrpState::Stop,
+        VrrpState::Deleted,
+        VrrpState::Unknown,
+    ];
+    events.extend(states.map(|s| notified(Subject::Instance, Word::State(s), Some(150))));
+    events.extend([
+        notified(Subject::Group, Word::RxLowerPriority, Some(255)),
+        notified(Subject::Unknown, Word::PriorityChanged, None),
+        Event::NotifyUnparsed {
+            raw: "\\x00".to_owned(),
+            why: "no words".to_owned(),
+            stamped: at(8),
+            spool: spool(80),
+        },
+        Event::VipChanged { here: true },
+        Event::KeepalivedChanged { running: false },
+        Event::RedisAttached {
+            pid: 815,
+            run_id: RedisId([0x11; 20]),
+            version: "8.2.1".to_owned(),
+            watched: true,
+        },
+    ]);
+    events.extend(Grade::ALL.map(|grade| Event::RedisProbed(Probe { grade, ..probe() })));
+    events.extend(later_events());
+    events
+}
+
+/// From [`Event::RedisExited`] on.
+fn later_events() -> Vec<Event> {
+    let mut events = vec![Event::RedisExited { pid: 815 }];
+    events.push(Event::PeerProbed {
+        peer: "lvs2".to_owned(),
+        probe: Probe {
+            grade: Grade::Refused,
+            latency_us: u32::MAX,
+            observation: None,
+        },
+    });
+    events.extend(DEADLINES.map(|deadline| Event::DeadlinePassed { deadline }));
+    let outcomes = [
+        Outcome::Done(String::new()),
+        Outcome::Refused("target is an address of this host".to_owned()),
+        Outcome::TimedOut,
+        Outcome::Failed("LOADING".to_owned()),
+        Outcome::Superseded,
+    ];
+    events.extend(outcomes.map(|outcome| Event::EffectFinished {
+        effect: EffectId {
+            seq: Seq(300),
+            index: 2,
+        },
+        outcome,
+    }));
+    let reason = "new kernel".to_owned();
+    events.extend([
+        Event::OperatorPaused {
+            until_us: Some(-1),
+            reason,
+            operator: operator(),
+        },
+        Event::OperatorResumed {
+            operator: operator(),
+        },
+    ]);
+    events.extend(
+        [
+            RedisRequest::Start,
+            RedisRequest::Stop,
+            RedisRequest::Restart,
+        ]
+        .map(|request| Event::OperatorAsked {
+            request,
+            operator: operator(),
+        }),
+    );
+    events.extend([
+        Event::ActedUnrecorded {
+            at: at(9),
+            why: "no space left on device".to_owned(),
+            what: "promote".to_owned(),
+        },
+        Event::JournalQuarantined {
+            path: "/var/lib/rha/journal.bad-1".to_owned(),
+            why: "the chain is broken".to_owned(),
+        },
+        Event::SpoolDamaged {
+            spool: spool(4096),
+            skipped_bytes: 96,
+        },
+    ]);
+    events
+}
+
+const DEADLINES: [Deadline; 8] = [
+    Deadline::Negotiation,
+    Deadline::Retry,
+    Deadline::Unserved,
+    Deadline::Redundancy,
+    Deadline::Reconcile,
+    Deadline::KeepalivedGone,
+    Deadline::Repeat,
+    Deadline::PauseExpiry,
+];
+
+const ALARMS: [AlarmKind; 10] = [
+    AlarmKind::TookOver,
+    AlarmKind::NoReplica,
+    AlarmKind::Unserved,
+    AlarmKind::PromotionHeld,
+    AlarmKind::EffectFailed,
+    AlarmKind::AuthRefused,
+    AlarmKind::Misconfigured,
+    AlarmKind::KeepalivedGone,
+    AlarmKind::VrrpFault,
+    AlarmKind::JournalTrouble,
+];
+
+/// A transition from every role to the one behind it, and every effect and note.
+fn decisions() -> Vec<Decision> {
+    let transitions = Role::ALL
+        .into_iter()
+        .zip(Role::ALL.into_iter().cycle().skip(1));
+    let mut decisions: Vec<_> = transitions
+        .map(|(from, to)| Decision {
+            transition: Some(Transition { from, to }),
+            rule: Some(RuleId(Cow::Borrowed("promote-on-vip"))),
+            effects: Vec::new(),
+            notes: Vec::new(),
+        })
+        .collect();
+    decisions[0].effects = vec![
+        Effect::Promote,
+        Effect::Follow {
+            target: endpoint("fe80::1"),
+        },
+        Effect::SetEligible { eligible: true },
+        Effect::SetBias { bias: 253 },
+        Effect::Drain { hold_ms: 3_000 },
+        Effect::RemoveVip,
+        Effect::StartRedis,
+        Effect::StopRedis,
+    ];
+    let statuses = [
+        AlarmStatus::Raised,
+        AlarmStatus::Repeated,
+        AlarmStatus::Resolved,
+    ];
+    decisions[1].effects = ALARMS
+        .into_iter()
+        .zip(statuses.into_iter().cycle())
+        .map(|(kind, status)| Effect::SendAlarm {
+            sink: "ops".to_owned(),
+            alarm: Alarm {
+                incident: Seq(6),
+                kind,
+                status,
+                title: "192.168.192.37: took over".to_owned(),
+                content: "192.168.192.37: Redis 主库已切换".to_owned(),
+            },
+        })
+        .collect();
+    decisions[2].notes = vec![
+        Note::IncidentOpened(Seq(6)),
+        Note::IncidentClosed(Seq(6)),
+        Note::Blocked {
+            guard: Cow::Borrowed("loading"),
+        },
+        Note::AlarmSuppressed {
+            kind: AlarmKind::TookOver,
+            why: Cow::Borrowed("repeat"),
+        },
+        Note::Epoch(12),
+        Note::Noticed(Cow::Borrowed("redis has a new run id")),
+    ];
+    decisions
+}

@@ -1,0 +1,215 @@
+//! Entries on their way to another process: the socket's answer, and the body of an export.
+//!
+//! ```text
+//! header  "RHAJRNL" version (1 byte) anchor (16 bytes: the hash before the first entry)
+//! frame   length of the value (u32 big endian, not 0), key (u64 big endian), value as stored
+//! end     0 (u32), number of frames (u64 big endian)
+//! ```
+//!
+//! Who reads the stream checks the same chain as who reads the disk.
+
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use crate::model::record::{Record, Seq};
+
+use super::codec::{Chain, Hash, MAX_VALUE};
+use super::error::Error;
+use super::records::Flat;
+use super::store::Pair;
+use super::verify::{self, VerifyReport};
+
+const MAGIC: &[u8; 7] = b"RHAJRNL";
+const VERSION: u8 = 1;
+
+/// One entry: its key and its stored value.
+pub type Frame = (u64, Vec<u8>);
+
+/// Entries as stored, oldest first. See [`super::Reader::frames`]. An error is the last item.
+pub struct Frames {
+    anchor: Hash,
+    frames: Box<dyn Iterator<Item = Result<Frame, Error>> + Send>,
+}
+
+impl Frames {
+    pub(super) fn new(
+        anchor: Hash,
+        stored: impl Iterator<Item = Result<Pair, Error>> + Send + 'static,
+        held: Option<Frame>,
+    ) -> Self {
+        let stored = stored.map(|pair| pair.map(|(key, value)| (key, value.to_vec())));
+        Self {
+            anchor,
+            frames: Box::new(stored.chain(held.map(Ok))),
+        }
+    }
+
+    /// Leaves out the entries that begin at `end` or later.
+    #[must_use]
+    pub fn below(self, end: Seq) -> Self {
+        let inside =
+            move |frame: &Result<Frame, Error>| !matches!(frame, Ok((key, _)) if *key >= end.0);
+        Self {
+            anchor: self.anchor,
+            frames: Box::new(self.frames.take_while(inside)),
+        }
+    }
+
+    /// The bytes to send, a piece for each entry: header, frames, end. After an error nothing
+    /// follows, so that the other side sees a stream that was cut off.
+    #[must_use]
+    pub fn into_stream(self) -> Stream {
+        Stream {
+            frames: Some(self),
+            begun: false,
+            sent: 0,
+        }
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Result<Frame, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.frames.next()
+    }
+}
+
+/// The bytes of a journal stream, in pieces. See [`Frames::into_stream`].
+pub struct Stream {
+    /// Gone when the end is written.
+    frames: Option<Frames>,
+    begun: bool,
+    sent: u64,
+}
+
+impl Iterator for Stream {
+    type Item = Result<Vec<u8>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let frames = self.frames.as_mut()?;
+        if !self.begun {
+            self.begun = true;
+            return Some(Ok([MAGIC.as_slice(), &[VERSION], &frames.anchor.0].concat()));
+        }
+        match frames.next() {
+            Some(Ok((key, value))) => {
+                self.sent += 1;
+                Some(Ok(piece(value.len() as u32, key, &value)))
+            }
+            Some(Err(e)) => {
+                self.frames = None;
+                Some(Err(e))
+            }
+            None => {
+                self.frames = None;
+                Some(Ok(piece(0, self.sent, &[])))
+            }
+        }
+    }
+}
+
+/// A stored value is at most [`MAX_VALUE`] long, so its length fits.
+fn piece(length: u32, key: u64, value: &[u8]) -> Vec<u8> {
+    [length.to_be_bytes().as_slice(), &key.to_be_bytes(), value].concat()
+}
+
+/// Reads a stream back into records, as safely as from the disk. An error is the last item.
+#[derive(Debug)]
+pub struct FrameReader<R: Read>(Flat<Input<R>>);
+
+impl<R: Read> FrameReader<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// `NotAStream`, `NewerFormat`, `CutOff`, `Stream`.
+    pub fn new(input: R) -> Result<Self, Error> {
+        let mut input = Input {
+            input: BufReader::new(input),
+            frames: 0,
+        };
+        if input.exact()? != *MAGIC {
+            return Err(Error::NotAStream);
+        }
+        let [version] = input.exact()?;
+        if version != VERSION {
+            return Err(Error::NewerFormat {
+                found: version,
+                known: VERSION,
+            });
+        }
+        let anchor = Hash(input.exact()?);
+        Ok(Self(Flat::new(input, Chain::behind(anchor, None))))
+    }
+
+    /// Reads the rest and reports the first thing that is wrong.
+    #[must_use]
+    pub fn verify(self) -> VerifyReport {
+        let (input, chain) = self.0.into_rest();
+        verify::survey(input.into_iter().flatten(), chain, |_| Ok(()))
+    }
+}
+
+impl<R: Read> Iterator for FrameReader<R> {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+/// The frames of a stream, unchecked. Not to be asked again after the end or an error.
+#[derive(Debug)]
+struct Input<R> {
+    input: BufReader<R>,
+    frames: u64,
+}
+
+impl<R: Read> Input<R> {
+    fn frame(&mut self) -> Result<Option<Frame>, Error> {
+        let length = u32::from_be_bytes(self.exact()?) as usize;
+        let key = u64::from_be_bytes(self.exact()?);
+        if length == 0 {
+            let whole = key == self.frames;
+            return if whole {
+                Ok(None)
+            } else {
+                Err(Error::CutOff {
+                    frames: self.frames,
+                })
+            };
+        }
+        if length > MAX_VALUE {
+            return Err(Error::damaged(key, format!("an entry of {length} bytes")));
+        }
+        let mut value = vec![0; length];
+        self.fill(&mut value)?;
+        self.frames += 1;
+        Ok(Some((key, value)))
+    }
+
+    fn exact<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn fill(&mut self, into: &mut [u8]) -> Result<(), Error> {
+        self.input.read_exact(into).map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => Error::CutOff {
+                frames: self.frames,
+            },
+            _ => Error::Stream {
+                source: Arc::new(e),
+            },
+        })
+    }
+}
+
+impl<R: Read> Iterator for Input<R> {
+    type Item = Result<Frame, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.frame().transpose()
+    }
+}

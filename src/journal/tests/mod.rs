@@ -1,0 +1,193 @@
+//! The journal as a whole. The bytes themselves are held in `migrations/`.
+
+mod commit;
+mod damage;
+mod kill;
+mod packing;
+mod reading;
+mod streams;
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use crate::migrations::v1::samples::samples;
+use crate::model::decision::Decision;
+use crate::model::event::Event;
+use crate::model::record::{Record, Seq};
+use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole};
+use crate::model::time::{At, BootId};
+
+use super::{Error, Journal, Reader};
+
+/// The check number `seq` of a pair that is watched once a second, from this node's side. Its
+/// numbers wander as those of a busy Redis do.
+fn quiet(seq: u64) -> Record {
+    let noise = seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    let probe = Probe {
+        grade: Grade::Ok,
+        latency_us: 250 + (noise % 400) as u32,
+        observation: Some(Observation {
+            role: RedisRole::Master,
+            run_id: RedisId([0x5a; 20]),
+            replid: RedisId([0xa5; 20]),
+            replid2: RedisId::default(),
+            second_offset: -1,
+            offset: 9_000_000_000 + (seq * 40_000 + noise % 9_000) as i64,
+            master: None,
+            link_up: false,
+            sync_in_progress: false,
+            loading: false,
+            replicas_online: 1,
+            keys: 1_000_000 + noise % 50,
+        }),
+    };
+    Record {
+        seq: Seq(seq),
+        at: at(seq * 500_000 + noise % 2_000, noise % 3),
+        instance: "redis".to_owned(),
+        cause: None,
+        ruleset: 1,
+        incident: None,
+        event: if seq.is_multiple_of(2) {
+            Event::RedisProbed(probe)
+        } else {
+            Event::PeerProbed {
+                peer: "lvs2".to_owned(),
+                probe,
+            }
+        },
+        decision: Decision::default(),
+    }
+}
+
+/// A record that must be on the disk at once.
+fn loud(seq: u64) -> Record {
+    Record {
+        event: Event::VipChanged {
+            here: seq.is_multiple_of(2),
+        },
+        ..quiet(seq)
+    }
+}
+
+/// A story with everything in it: every sixteenth record is loud, and of every kind there is.
+fn story(seq: u64) -> Record {
+    if seq.is_multiple_of(16) {
+        let samples = samples();
+        let sample = samples[(seq / 16) as usize % samples.len()].clone();
+        Record {
+            seq: Seq(seq),
+            at: quiet(seq).at,
+            ..sample
+        }
+    } else {
+        quiet(seq)
+    }
+}
+
+fn at(mono_us: u64, skew: u64) -> At {
+    At {
+        wall_us: 1_763_900_000_000_000 + (mono_us + skew) as i64,
+        mono_us,
+        boot: BootId(0xb007),
+    }
+}
+
+fn stories(count: u64) -> Vec<Record> {
+    (1..=count).map(story).collect()
+}
+
+/// A journal in `dir` with these records, closed again.
+fn written(dir: &Path, records: &[Record]) {
+    let mut journal = Journal::open(dir).unwrap();
+    for group in records.chunks(7) {
+        journal.append(group.to_vec()).unwrap();
+    }
+    journal.flush_quiet().unwrap();
+}
+
+fn all(reader: &Reader) -> Vec<Record> {
+    reader.records(Seq(0)).collect::<Result<_, _>>().unwrap()
+}
+
+/// Few subjects, so that runs form; any numbers; now and then something that ends a run.
+fn any_record() -> impl Strategy<Value = Record> {
+    let loud = proptest::sample::select(samples());
+    prop_oneof![12 => any_check(), 1 => loud]
+}
+
+fn any_check() -> impl Strategy<Value = Record> {
+    let subject = (0..2_usize, 0..3_usize);
+    let rare = prop_oneof![20 => Just(0_u64), 1 => 1..3_u64];
+    let time = (any_step(), any_step(), rare.clone());
+    let said = (rare.clone(), any_step(), any_step(), any::<u32>());
+    let rest = (rare.clone(), rare.clone(), rare);
+    (subject, time, said, rest).prop_map(
+        |((instance, peer), (wall, mono, boot), (grade, offset, keys, latency), rest)| {
+            let probe = Probe {
+                grade: Grade::ALL[grade as usize],
+                latency_us: latency,
+                observation: (peer != 2).then(|| Observation {
+                    offset: offset.cast_signed(),
+                    keys,
+                    master: (peer == 1).then(|| Endpoint {
+                        host: "10.0.0.9".to_owned(),
+                        port: 6379,
+                    }),
+                    ..observation(&quiet(0))
+                }),
+            };
+            let event = match peer {
+                0 => Event::RedisProbed(probe),
+                _ => Event::PeerProbed {
+                    peer: format!("node{peer}"),
+                    probe,
+                },
+            };
+            Record {
+                seq: Seq(0),
+                at: At {
+                    wall_us: wall.cast_signed(),
+                    mono_us: mono,
+                    boot: BootId(boot),
+                },
+                instance: ["redis", "sessions"][instance].to_owned(),
+                cause: (rest.0 == 2).then_some(Seq(1)),
+                ruleset: rest.1 as u16,
+                incident: (rest.2 > 0).then_some(Seq(rest.2)),
+                event,
+                decision: Decision::default(),
+            }
+        },
+    )
+}
+
+/// Mostly small, now and then anything at all.
+fn any_step() -> impl Strategy<Value = u64> {
+    prop_oneof![8 => 0..5_000_000_u64, 1 => any::<u64>(), 1 => Just(u64::MAX), 1 => Just(1 << 63)]
+}
+
+fn observation(record: &Record) -> Observation {
+    match &record.event {
+        Event::RedisProbed(probe) | Event::PeerProbed { probe, .. } => {
+            probe.observation.clone().unwrap()
+        }
+        other => panic!("no check: {other:?}"),
+    }
+}
+
+/// Records with the numbers that a journal gives.
+fn numbered(records: Vec<Record>, from: u64) -> Vec<Record> {
+    (from..)
+        .zip(records)
+        .map(|(seq, record)| Record {
+            seq: Seq(seq),
+            ..record
+        })
+        .collect()
+}
+
+fn is_locked(result: Result<Journal, Error>) -> bool {
+    matches!(result, Err(Error::Locked { .. }))
+}

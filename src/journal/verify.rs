@@ -1,0 +1,106 @@
+//! `rha verify`: reads every entry and names the first that is wrong.
+
+use std::ops::Deref;
+
+use crate::model::record::{Record, Seq};
+
+use super::codec::{Chain, Entry};
+use super::error::Error;
+
+/// What a full reading found.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyReport {
+    /// Good records, up to the first bad one.
+    pub records: u64,
+    /// Packed blocks among the entries.
+    pub blocks: u64,
+    /// The first record.
+    pub first: Option<Seq>,
+    /// The last good record.
+    pub last: Option<Seq>,
+    /// The first that is wrong; nothing behind it was looked at.
+    pub first_bad: Option<Bad>,
+}
+
+impl VerifyReport {
+    /// The first thing that is wrong, as an error.
+    ///
+    /// # Errors
+    /// `Damaged`, or what kept it from being read.
+    pub fn into_result(self) -> Result<(), Error> {
+        self.first_bad.map_or(Ok(()), |bad| Err(bad.error))
+    }
+
+    /// Notes what is wrong, unless something before it is. An error without a place is at `near`.
+    pub(super) fn note(&mut self, error: Error, near: u64) {
+        let error = match error {
+            Error::Damaged { seq: None, why } => Error::damaged(near, why),
+            other => other,
+        };
+        self.first_bad.get_or_insert_with(|| match &error {
+            Error::Damaged {
+                seq: Some(seq),
+                why,
+            } => Bad {
+                seq: *seq,
+                why: why.clone(),
+                error,
+            },
+            other => Bad {
+                seq: Seq(near),
+                why: other.to_string(),
+                error,
+            },
+        });
+    }
+}
+
+/// A place where the journal is not what was written.
+#[derive(Debug, Clone)]
+pub struct Bad {
+    /// The first record concerned.
+    pub seq: Seq,
+    /// What is wrong, in a line.
+    pub why: String,
+    error: Error,
+}
+
+/// Reads entries in order: chain, numbers, bodies, rows, and what `indexed` knows of single records.
+pub(super) fn survey<V: Deref<Target = [u8]>>(
+    pairs: impl Iterator<Item = Result<(u64, V), Error>>,
+    mut chain: Chain,
+    mut indexed: impl FnMut(&Record) -> Result<(), Error>,
+) -> VerifyReport {
+    let mut report = VerifyReport::default();
+    for pair in pairs {
+        let near = pair
+            .as_ref()
+            .ok()
+            .map(|(key, _)| *key)
+            .or(chain.due())
+            .unwrap_or_default();
+        let checked = pair.and_then(|(key, value)| match chain.admit(key, &value)? {
+            Entry::Record(record) => indexed(&record).map(|()| (0, 1)),
+            Entry::Quiet(block) => {
+                let count = block.count();
+                block
+                    .unpack()
+                    .try_for_each(|check| check.map(drop))
+                    .map(|()| (1, count))
+            }
+        });
+        match checked {
+            Ok((blocks, records)) => {
+                report.records += records;
+                report.blocks += blocks;
+                report.first = report.first.or(Some(Seq(near)));
+                report.last = Some(Seq(near + records - 1));
+            }
+            Err(e) => {
+                report.note(e, near);
+                break;
+            }
+        }
+    }
+    report
+}
