@@ -1,0 +1,409 @@
+//! Redis as it was measured: roles, lineage, links, partial and full synchronisation.
+
+use rha::model::event::Event;
+use rha::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole};
+
+use super::{Action, MS, PORT, Part, SECOND, VIP, World};
+
+/// A probe's deadline, and from where an answer is slow.
+pub const TIMEOUT_US: u64 = 500 * MS;
+const SLOW_US: u64 = 100 * MS;
+/// Bytes of the replication stream for one key.
+const KEY_BYTES: i64 = 50;
+
+/// One Redis. What outlives its process is the data set.
+#[derive(Debug)]
+pub struct Redis {
+    pub running: bool,
+    pub pid: u32,
+    pub run_id: RedisId,
+    pub loading_until: u64,
+    /// How long an answer takes.
+    pub latency_us: u64,
+    /// Our password is the right one.
+    pub auth_ok: bool,
+    /// It cannot save to disk.
+    pub misconf: bool,
+    pub role: RedisRole,
+    pub master: Option<Endpoint>,
+    pub replid: RedisId,
+    pub replid2: RedisId,
+    pub second_offset: i64,
+    pub offset: i64,
+    pub keys: u64,
+    pub link: Link,
+    attempt: u64,
+}
+
+/// The replication link of a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    Down,
+    Syncing { from: usize, full: bool },
+    Up { from: usize },
+}
+
+/// How a Redis is started. The default is what `start_as_replica` does: with its data, a replica of nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Boot {
+    pub empty: bool,
+    pub as_master: bool,
+    pub loading_us: u64,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            running: false,
+            pid: 0,
+            run_id: RedisId::default(),
+            loading_until: 0,
+            latency_us: 400,
+            auth_ok: true,
+            misconf: false,
+            role: RedisRole::Replica,
+            master: None,
+            replid: RedisId::default(),
+            replid2: RedisId::default(),
+            second_offset: -1,
+            offset: 0,
+            keys: 0,
+            link: Link::Down,
+            attempt: 0,
+        }
+    }
+}
+
+/// What Redis does by itself.
+#[derive(Debug, Clone)]
+pub(super) enum Act {
+    /// Tries to reach its master.
+    Connect(u64),
+    /// The data set has arrived.
+    Synced(u64),
+}
+
+impl World {
+    pub fn start_redis(&mut self, node: usize, boot: Boot) {
+        if self.nodes[node].redis.running {
+            return;
+        }
+        let (run_id, replid, now) = (self.identity(), self.identity(), self.now);
+        let pid = u32::try_from(self.identities).expect("a story is short");
+        let redis = &mut self.nodes[node].redis;
+        redis.running = true;
+        redis.pid = pid;
+        redis.run_id = run_id;
+        redis.loading_until = now + boot.loading_us;
+        redis.replid = replid;
+        redis.replid2 = RedisId::default();
+        redis.second_offset = -1;
+        redis.offset = 0;
+        redis.link = Link::Down;
+        redis.attempt += 1;
+        if boot.empty {
+            redis.keys = 0;
+        }
+        redis.role = if boot.as_master {
+            RedisRole::Master
+        } else {
+            RedisRole::Replica
+        };
+        redis.master = (!boot.as_master).then(|| Endpoint {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+        });
+    }
+
+    /// SIGKILL.
+    pub fn kill_redis(&mut self, node: usize) {
+        self.resume(node, Part::Redis);
+        let redis = &mut self.nodes[node].redis;
+        if !redis.running {
+            return;
+        }
+        redis.running = false;
+        if matches!(redis.link, Link::Syncing { full: true, .. }) {
+            redis.keys = 0;
+        }
+        redis.link = Link::Down;
+        let pid = redis.pid;
+        self.settle_links();
+        if self.nodes[node].agent.watches == Some(pid) {
+            self.nodes[node].agent.watches = None;
+            let us = self.lag(200);
+            self.inform(node, us, Event::RedisExited { pid });
+        }
+    }
+
+    /// A client writes `keys` keys at the VIP.
+    ///
+    /// # Errors
+    /// What the client sees.
+    pub fn write(&mut self, keys: u64) -> Result<usize, String> {
+        let node = self.client_node().ok_or("nobody answers at the VIP")?;
+        let name = self.nodes[node].name.clone();
+        let redis = &mut self.nodes[node].redis;
+        if !redis.running {
+            return Err(format!("connection refused by {name}"));
+        }
+        if self.is_stalled(node, Part::Redis) {
+            return Err(format!("{name} does not answer"));
+        }
+        let redis = &mut self.nodes[node].redis;
+        if redis.role == RedisRole::Replica {
+            return Err(format!("READONLY says {name}"));
+        }
+        redis.keys += keys;
+        redis.offset += i64::try_from(keys).expect("a story is short") * KEY_BYTES;
+        self.replicate();
+        Ok(node)
+    }
+
+    /// `REPLICAOF NO ONE`. In the middle of a full synchronisation there is nothing left to promote.
+    pub(super) fn replicaof_no_one(&mut self, node: usize) -> Result<(), String> {
+        self.answers(node)?;
+        let replid = self.identity();
+        let redis = &mut self.nodes[node].redis;
+        if redis.role == RedisRole::Master {
+            return Ok(());
+        }
+        if matches!(redis.link, Link::Syncing { full: true, .. }) {
+            redis.keys = 0;
+            redis.offset = 0;
+        }
+        redis.role = RedisRole::Master;
+        redis.master = None;
+        redis.link = Link::Down;
+        redis.replid2 = std::mem::replace(&mut redis.replid, replid);
+        redis.second_offset = redis.offset + 1;
+        redis.attempt += 1;
+        self.settle_links();
+        Ok(())
+    }
+
+    /// `REPLICAOF host port`.
+    pub(super) fn replicaof(&mut self, node: usize, master: Endpoint) -> Result<(), String> {
+        self.answers(node)?;
+        let redis = &mut self.nodes[node].redis;
+        if redis.role == RedisRole::Replica && redis.master.as_ref() == Some(&master) {
+            return Ok(());
+        }
+        redis.role = RedisRole::Replica;
+        redis.master = Some(master);
+        redis.link = Link::Down;
+        self.settle_links();
+        self.connect_in(node, MS);
+        Ok(())
+    }
+
+    /// An operator at redis-cli, behind rha's back.
+    pub fn redis_cli(&mut self, node: usize, master: Option<Endpoint>) -> Result<(), String> {
+        match master {
+            None => self.replicaof_no_one(node),
+            Some(master) => self.replicaof(node, master),
+        }
+    }
+
+    fn answers(&self, node: usize) -> Result<(), String> {
+        let redis = &self.nodes[node].redis;
+        if !redis.running {
+            Err("connection refused".to_owned())
+        } else if !redis.auth_ok {
+            Err("WRONGPASS invalid username-password pair".to_owned())
+        } else if self.now < redis.loading_until {
+            Err("LOADING Redis is loading the dataset in memory".to_owned())
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn redis_acts(&mut self, node: usize, act: Act) {
+        let attempt = self.nodes[node].redis.attempt;
+        match act {
+            Act::Connect(then) if then == attempt => self.connect(node),
+            Act::Synced(then) if then == attempt => {
+                if let Link::Syncing { from, .. } = self.nodes[node].redis.link {
+                    self.nodes[node].redis.link = Link::Up { from };
+                    self.replicate();
+                }
+            }
+            Act::Connect(_) | Act::Synced(_) => {}
+        }
+    }
+
+    fn connect_in(&mut self, node: usize, us: u64) {
+        self.nodes[node].redis.attempt += 1;
+        let attempt = self.nodes[node].redis.attempt;
+        self.after(us, Action::Redis(node, Act::Connect(attempt)));
+    }
+
+    /// Redis tries once a second.
+    fn connect(&mut self, node: usize) {
+        let redis = &self.nodes[node].redis;
+        let Some(master) = redis.master.clone().filter(|_| redis.running) else {
+            return;
+        };
+        let Some(from) = self
+            .resolve(node, &master)
+            .filter(|&from| self.feeds(from, node))
+        else {
+            self.connect_in(node, SECOND);
+            return;
+        };
+        let (own, other) = (&self.nodes[node].redis, &self.nodes[from].redis);
+        let same = own.replid == other.replid && own.offset <= other.offset;
+        let before = own.replid == other.replid2 && own.offset < other.second_offset;
+        let full = !(same || before);
+        let takes = if full { self.sync_us } else { 2 * MS };
+        let redis = &mut self.nodes[node].redis;
+        redis.link = Link::Syncing { from, full };
+        let attempt = redis.attempt;
+        self.after(takes, Action::Redis(node, Act::Synced(attempt)));
+    }
+
+    /// Which node answers at `target`, seen from `node`.
+    fn resolve(&self, node: usize, target: &Endpoint) -> Option<usize> {
+        if target.port != PORT {
+            return None;
+        }
+        if target.host == VIP {
+            if self.nodes[node].vip || self.nodes[node].drain {
+                return Some(node);
+            }
+            return self
+                .holders()
+                .into_iter()
+                .filter(|&holder| self.reaches(node, holder))
+                .max_by_key(|&holder| self.nodes[holder].vip_since);
+        }
+        (0..self.nodes.len())
+            .find(|&other| super::address(other) == *target)
+            .filter(|&other| self.reaches(node, other))
+    }
+
+    /// `from` is a master that serves a replica on `node`.
+    fn feeds(&self, from: usize, node: usize) -> bool {
+        let redis = &self.nodes[from].redis;
+        from != node
+            && redis.running
+            && redis.role == RedisRole::Master
+            && self.now >= redis.loading_until
+            && !self.is_stalled(from, Part::Redis)
+    }
+
+    /// Cuts the links whose other end is gone. A hung master keeps its replicas until the VIP moves.
+    pub(super) fn settle_links(&mut self) {
+        for node in 0..self.nodes.len() {
+            let redis = &self.nodes[node].redis;
+            let (Link::Syncing { from, .. } | Link::Up { from }) = redis.link else {
+                continue;
+            };
+            let other = &self.nodes[from].redis;
+            let serves = other.running && other.role == RedisRole::Master;
+            let target = redis
+                .master
+                .as_ref()
+                .and_then(|master| self.resolve(node, master));
+            if !redis.running || !serves || target != Some(from) {
+                self.nodes[node].redis.link = Link::Down;
+                self.connect_in(node, SECOND);
+            }
+        }
+    }
+
+    fn replicate(&mut self) {
+        for node in 0..self.nodes.len() {
+            let Link::Up { from } = self.nodes[node].redis.link else {
+                continue;
+            };
+            let other = &self.nodes[from].redis;
+            let (replid, replid2, second, offset, keys) = (
+                other.replid,
+                other.replid2,
+                other.second_offset,
+                other.offset,
+                other.keys,
+            );
+            let redis = &mut self.nodes[node].redis;
+            redis.replid = replid;
+            redis.replid2 = replid2;
+            redis.second_offset = second;
+            redis.offset = offset;
+            redis.keys = keys;
+        }
+    }
+
+    /// What a check that begins now finds, and how long it takes.
+    pub(super) fn check(&self, from: usize, of: usize) -> (u64, Grade) {
+        let redis = &self.nodes[of].redis;
+        if !self.reaches(from, of) {
+            return (TIMEOUT_US, Grade::Timeout);
+        }
+        if !redis.running {
+            return (100, Grade::Refused);
+        }
+        if self.is_stalled(of, Part::Redis) || redis.latency_us > TIMEOUT_US {
+            return (TIMEOUT_US, Grade::Timeout);
+        }
+        let grade = if !redis.auth_ok {
+            Grade::Auth
+        } else if self.now < redis.loading_until {
+            Grade::Loading
+        } else if redis.misconf {
+            Grade::Misconf
+        } else if redis.latency_us > SLOW_US {
+            Grade::Slow
+        } else {
+            Grade::Ok
+        };
+        (redis.latency_us, grade)
+    }
+
+    /// The check as the machine is told of it.
+    pub(super) fn probe(&self, of: usize, grade: Grade, took_us: u64) -> Probe {
+        let answered = !matches!(
+            grade,
+            Grade::Timeout | Grade::Refused | Grade::Unreachable | Grade::Auth
+        );
+        Probe {
+            grade,
+            latency_us: u32::try_from(took_us).unwrap_or(u32::MAX),
+            observation: answered.then(|| self.observation(of)),
+        }
+    }
+
+    fn observation(&self, node: usize) -> Observation {
+        let redis = &self.nodes[node].redis;
+        Observation {
+            role: redis.role,
+            run_id: redis.run_id,
+            replid: redis.replid,
+            replid2: redis.replid2,
+            second_offset: redis.second_offset,
+            offset: redis.offset,
+            master: redis.master.clone(),
+            link_up: matches!(redis.link, Link::Up { .. }),
+            sync_in_progress: matches!(redis.link, Link::Syncing { full: true, .. }),
+            loading: self.now < redis.loading_until,
+            replicas_online: self.replicas_of(node),
+            keys: redis.keys,
+        }
+    }
+
+    /// Replicas that are online at this Redis.
+    pub fn replicas_of(&self, node: usize) -> u16 {
+        let links = self.nodes.iter().map(|other| other.redis.link);
+        let online = links
+            .filter(|link| *link == Link::Up { from: node })
+            .count();
+        u16::try_from(online).expect("three nodes at most")
+    }
+
+    fn identity(&mut self) -> RedisId {
+        self.identities += 1;
+        let mut id = [0; 20];
+        id[..8].copy_from_slice(&self.identities.to_be_bytes());
+        RedisId(id)
+    }
+}

@@ -1,0 +1,282 @@
+//! Worlds in which everything fails at random: `RHA_SEEDS=10000` for more of them, `RHA_SEED=7` for one.
+//!
+//! A failure prints its seed, what was done, and the end of the story. The same seed is the same run.
+
+mod sim;
+
+use sim::rng::Rng;
+use sim::{Boot, MS, Part, SECOND, World, address};
+
+/// How long a world without a fault is given to settle: three rises, the longest retry, the longest timer.
+const SETTLING_US: u64 = 120 * SECOND;
+
+#[test]
+fn worlds_heal() {
+    if let Some(seed) = number("RHA_SEED") {
+        live(seed);
+        return;
+    }
+    for seed in 0..number("RHA_SEEDS").unwrap_or(200) {
+        live(seed);
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}={text} is no number")),
+    )
+}
+
+fn live(seed: u64) {
+    let mut life = Life::new(seed);
+    for _ in 0..life.rng.below(16) {
+        let pause = [20 * MS, 400 * MS, 4 * SECOND, 40 * SECOND][life.rng.below(4) as usize];
+        let pause = life.rng.below(pause);
+        life.world.run(pause);
+        life.harm();
+        life.expect_nothing_wrong(World::always);
+    }
+    life.world.run(SECOND);
+    life.heal();
+    life.world.run(SETTLING_US);
+    life.expect_nothing_wrong(World::when_healed);
+}
+
+/// One run.
+struct Life {
+    seed: u64,
+    rng: Rng,
+    world: World,
+    done: Vec<String>,
+}
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let size = if rng.chance(70) { 2 } else { 3 };
+        let jitter = rng.chance(80).then(|| Rng::new(rng.next()));
+        let mut world = World::new(size, jitter);
+        world.sync_us = [2 * MS, 300 * MS, 8 * SECOND][rng.below(3) as usize];
+        for node in 0..size {
+            world.start_all(node);
+            world.run(rng.below(3 * SECOND));
+        }
+        world.run(rng.below(30 * SECOND));
+        Self {
+            seed,
+            rng,
+            world,
+            done: Vec::new(),
+        }
+    }
+
+    /// Breaks something, or mends a little of it.
+    fn harm(&mut self) {
+        let node = self.rng.below(self.world.nodes.len() as u64) as usize;
+        let harm = HARMS[self.rng.below(HARMS.len() as u64) as usize];
+        let name = self.world.nodes[node].name.clone();
+        self.done
+            .push(format!("{} ms: {harm:?} at {name}", self.world.now / MS));
+        self.do_harm(node, harm);
+    }
+
+    fn do_harm(&mut self, node: usize, harm: Harm) {
+        let world = &mut self.world;
+        match harm {
+            Harm::KillRedis => world.kill_redis(node),
+            Harm::StartRedis => {
+                let loading_us = self.rng.below(4) * 5 * SECOND;
+                let as_master = self.rng.chance(20);
+                let empty = self.rng.chance(20);
+                world.start_redis(
+                    node,
+                    Boot {
+                        empty,
+                        as_master,
+                        loading_us,
+                    },
+                );
+            }
+            Harm::HangRedis => world.stall(node, Part::Redis),
+            Harm::WakeRedis => world.resume(node, Part::Redis),
+            Harm::SlowRedis => world.nodes[node].redis.latency_us = self.rng.below(700 * MS),
+            Harm::RotatePassword => world.nodes[node].redis.auth_ok = false,
+            Harm::FillDisk => world.nodes[node].redis.misconf = true,
+            Harm::MeddleWithRedis => {
+                let to = self
+                    .rng
+                    .chance(50)
+                    .then(|| address((node + 1) % world.nodes.len()));
+                // A Redis that is down cannot be meddled with.
+                let _ = world.redis_cli(node, to);
+            }
+            Harm::KillAgent => world.kill_agent(node),
+            Harm::StopAgent => world.stop_agent(node),
+            Harm::StartAgent => world.start_agent(node),
+            Harm::ReloadAgent => world.reload(node),
+            Harm::KillKeepalived => world.kill_keepalived(node),
+            Harm::StopKeepalived => world.stop_keepalived(node),
+            Harm::StartKeepalived => world.start_keepalived(node),
+            Harm::FreezeKeepalived => world.stall(node, Part::Keepalived),
+            Harm::FreezeHost => PARTS.into_iter().for_each(|part| world.stall(node, part)),
+            Harm::Thaw => PARTS.into_iter().for_each(|part| world.resume(node, part)),
+            Harm::CrashHost => world.crash_host(node),
+            Harm::Partition => world.set_side(node, 1 + node as u8),
+            Harm::CutVrrp => world.nodes[node].vrrp_cut = true,
+            Harm::PullCable => world.set_link(node, false),
+            Harm::PlugCable => world.set_link(node, true),
+            Harm::LoseLines => world.nodes[node].lose_lines = 1 + self.rng.below(3) as u32,
+            Harm::PauseBriefly => world.pause(node, "simulated", Some(self.rng.below(20 * SECOND))),
+            Harm::Pause => world.pause(node, "simulated", None),
+            Harm::FailRoleOrders => {
+                let word = if self.rng.chance(50) {
+                    "promote"
+                } else {
+                    "follow"
+                };
+                let times = 1 + self.rng.below(4) as u32;
+                world.nodes[node].failing.insert(word.to_owned(), times);
+            }
+            Harm::FailTrackFiles => {
+                let word = if self.rng.chance(50) {
+                    "set-eligible"
+                } else {
+                    "set-bias"
+                };
+                world.nodes[node].failing.insert(word.to_owned(), 1);
+            }
+            Harm::SlowRoleOrders => {
+                let word = if self.rng.chance(50) {
+                    "promote"
+                } else {
+                    "follow"
+                };
+                let us = self.rng.below(2 * SECOND);
+                world.nodes[node].taking_us.insert(word.to_owned(), us);
+            }
+            Harm::Write => {
+                // Where nobody serves, a client is refused: that is what the harm is about.
+                let _ = world.write(1 + self.rng.below(100));
+            }
+        }
+    }
+
+    /// Mends everything.
+    fn heal(&mut self) {
+        self.done.push(format!("{} ms: heal", self.world.now / MS));
+        let world = &mut self.world;
+        for node in 0..world.nodes.len() {
+            PARTS.into_iter().for_each(|part| world.resume(node, part));
+            let host = &mut world.nodes[node];
+            host.side = 0;
+            host.vrrp_cut = false;
+            host.lose_lines = 0;
+            host.failing.clear();
+            host.taking_us.clear();
+            host.redis.auth_ok = true;
+            host.redis.misconf = false;
+            host.redis.latency_us = 400;
+            if !host.booted {
+                world.boot_host(node);
+            }
+            world.set_link(node, true);
+            world.start_all(node);
+        }
+        // An agent hears of the end of its pause when it is ready.
+        world.run(3 * SECOND);
+        for node in 0..world.nodes.len() {
+            world.start_keepalived(node);
+            world.unpause(node);
+        }
+    }
+
+    fn expect_nothing_wrong(&self, check: impl Fn(&World) -> Vec<String>) {
+        let wrong = check(&self.world);
+        let story = &self.world.told;
+        assert!(
+            wrong.is_empty(),
+            "SEED {}: {}\n\nwhat was done:\n{}\n\nthe end of the story:\n{}",
+            self.seed,
+            wrong.join("\n"),
+            self.done.join("\n"),
+            story[story.len().saturating_sub(120)..].join("\n"),
+        );
+    }
+}
+
+const PARTS: [Part; 3] = [Part::Keepalived, Part::Redis, Part::Agent];
+
+#[derive(Debug, Clone, Copy)]
+enum Harm {
+    KillRedis,
+    StartRedis,
+    HangRedis,
+    WakeRedis,
+    SlowRedis,
+    RotatePassword,
+    FillDisk,
+    MeddleWithRedis,
+    KillAgent,
+    StopAgent,
+    StartAgent,
+    ReloadAgent,
+    KillKeepalived,
+    StopKeepalived,
+    StartKeepalived,
+    FreezeKeepalived,
+    FreezeHost,
+    Thaw,
+    CrashHost,
+    Partition,
+    CutVrrp,
+    PullCable,
+    PlugCable,
+    LoseLines,
+    PauseBriefly,
+    Pause,
+    FailRoleOrders,
+    FailTrackFiles,
+    SlowRoleOrders,
+    Write,
+}
+
+const HARMS: [Harm; 36] = [
+    Harm::KillRedis,
+    Harm::KillRedis,
+    Harm::KillRedis,
+    Harm::StartRedis,
+    Harm::StartRedis,
+    Harm::StartRedis,
+    Harm::HangRedis,
+    Harm::WakeRedis,
+    Harm::SlowRedis,
+    Harm::RotatePassword,
+    Harm::FillDisk,
+    Harm::MeddleWithRedis,
+    Harm::KillAgent,
+    Harm::KillAgent,
+    Harm::StopAgent,
+    Harm::StartAgent,
+    Harm::StartAgent,
+    Harm::ReloadAgent,
+    Harm::KillKeepalived,
+    Harm::StopKeepalived,
+    Harm::StartKeepalived,
+    Harm::FreezeKeepalived,
+    Harm::FreezeHost,
+    Harm::Thaw,
+    Harm::CrashHost,
+    Harm::Partition,
+    Harm::CutVrrp,
+    Harm::PullCable,
+    Harm::PlugCable,
+    Harm::LoseLines,
+    Harm::PauseBriefly,
+    Harm::Pause,
+    Harm::FailRoleOrders,
+    Harm::FailTrackFiles,
+    Harm::SlowRoleOrders,
+    Harm::Write,
+];
