@@ -1,1 +1,146 @@
-//! What people type.
+//! What people type: one file for each subcommand, and the glue that they share.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::Config;
+
+mod check;
+mod client;
+pub mod completions;
+pub mod config;
+pub mod history;
+pub mod keepalived;
+pub mod machine;
+mod pause;
+mod redis;
+pub mod render;
+pub mod replay;
+mod run;
+mod source;
+mod status;
+pub mod verify;
+mod when;
+
+use render::Screen;
+pub use when::parse_when;
+
+/// Exit codes, a contract: scripts rest on them.
+mod exit {
+    /// Done.
+    pub const OK: u8 = 0;
+    /// Failed.
+    pub const FAILED: u8 = 1;
+    /// Wrong usage or configuration.
+    pub const USAGE: u8 = 2;
+    /// Looked and found trouble: unhealthy, damaged, diverged.
+    pub const TROUBLE: u8 = 3;
+}
+
+/// Redis high availability behind keepalived, with a record of everything.
+///
+/// The agent (`rha run`) watches the local Redis, listens to keepalived through `rha-event`, decides
+/// promotion and demotion, and journals every fact and decision before acting on it. The other commands
+/// ask the agent, or read its journal while it is down.
+#[derive(Debug, Parser)]
+#[command(name = "rha", version, arg_required_else_help = true)]
+struct Cli {
+    /// The configuration file.
+    #[arg(
+        long,
+        short = 'c',
+        global = true,
+        env = "RHA_CONFIG",
+        value_name = "FILE"
+    )]
+    #[arg(default_value = "/etc/rha/rha.toml")]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the agent: in the foreground, or as a systemd service (Type=notify)
+    Run,
+    Status(status::StatusArgs),
+    History(history::HistoryArgs),
+    Replay(replay::ReplayArgs),
+    Verify(verify::VerifyArgs),
+    Check(check::CheckArgs),
+    Redis(redis::RedisArgs),
+    Pause(pause::PauseArgs),
+    Resume(pause::ResumeArgs),
+    Config(config::Args),
+    Keepalived(keepalived::Args),
+    Machine(machine::MachineArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Parses the command line, runs it, says what went wrong. The exit code is the process's.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::OK
+            };
+            // Nobody to tell if even this cannot be printed.
+            let _ = error.print();
+            return code;
+        }
+    };
+    let (mut out, mut err) = (BufWriter::new(render::stdout()), anstream::stderr());
+    let result = dispatch(&cli, &mut out, &mut err)
+        .and_then(|code| out.flush().map(|()| code).map_err(anyhow::Error::from));
+    render::ignore_broken_pipe(result)
+        .or_else(|error| render::report(&error, &mut err))
+        .unwrap_or(exit::FAILED)
+}
+
+fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
+    let file = cli.config.as_path();
+    match &cli.command {
+        Command::Config(args) => return config::run(args, file, out, err),
+        Command::Keepalived(args) => return keepalived::run(args, file, out, err),
+        Command::Machine(args) => return machine::run(args, &Screen::detect(), out),
+        Command::Completions(args) => return completions::run(args, Cli::command(), out),
+        _ => {}
+    }
+    match Config::load(file) {
+        Ok(config) => with_config(&cli.command, file, config, out),
+        Err(error) => config::refused(&error, err),
+    }
+}
+
+fn with_config(
+    command: &Command,
+    file: &Path,
+    config: Config,
+    out: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    match command {
+        Command::Run => run::run(file, config),
+        Command::Status(args) => status::run(args, &config, out),
+        Command::History(args) => {
+            let source = source::history(&config, &args.filter(&jiff::ZonedDateTime::now())?)?;
+            history::run(args, &Screen::detect(), source, out)
+        }
+        Command::Replay(args) => replay::run(args, source::records(&config)?, out),
+        Command::Verify(args) => verify::run(args, &source::verify(&config)?, out),
+        Command::Check(args) => check::run(args, &config, out),
+        Command::Redis(args) => redis::run(args, &config, out),
+        Command::Pause(args) => pause::pause(args, &config, out),
+        Command::Resume(args) => pause::resume(args, &config, out),
+        Command::Config(_)
+        | Command::Keepalived(_)
+        | Command::Machine(_)
+        | Command::Completions(_) => Ok(exit::OK),
+    }
+}

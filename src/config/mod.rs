@@ -34,6 +34,7 @@ pub use types::{
     Alarms, Config, Failover, Follow, Health, Instance, Keepalived, Member, Paths, Redis, Sink,
     SinkKind, ThisNode, Transport, VrrpVersion,
 };
+pub use value::parse_duration;
 
 /// Where the file is by default.
 pub const DEFAULT_FILE: &str = "/etc/rha/rha.toml";

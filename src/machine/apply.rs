@@ -81,6 +81,7 @@ pub(super) fn apply(state: &mut State, row: &'static Row, draft: &mut Draft) {
             from: state.role,
             to,
         });
+        state.since = Some(draft.stamp.at);
         enter(state, to);
     }
     for order in row.then {

@@ -20,6 +20,8 @@ pub struct State {
     pub settings: Settings,
     /// What this node is.
     pub role: Role,
+    /// When it became that.
+    pub since: Option<At>,
     /// Promotions on this node so far.
     pub epoch: u64,
     /// `AgentReady` was seen since the last `AgentStarted`: decisions are made.
@@ -141,6 +143,7 @@ impl Default for State {
         Self {
             settings: Settings::default(),
             role: Role::Undecided,
+            since: None,
             epoch: 0,
             live: false,
             boot: BootId::default(),

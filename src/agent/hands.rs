@@ -1,0 +1,168 @@
+//! The executors of all instances, made from the configuration.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::mpsc;
+
+use super::senses::Nerve;
+use crate::config::{Alarms as AlarmConfig, Config, Instance, Member, SecretError};
+use crate::effects::alarm::{Alarms, Sink};
+use crate::effects::{Executor, InstanceConfig, Tools};
+use crate::ingest::Incoming;
+use crate::model::effect::{Effect, EffectId};
+use crate::model::redis::Endpoint;
+use crate::wire::netlink::Netlink;
+use crate::wire::redis::{Secret, Target};
+
+/// The executors by instance.
+pub struct Hands {
+    executors: BTreeMap<String, Executor>,
+    alarms: Alarms,
+    sinks: AlarmConfig,
+}
+
+impl Hands {
+    /// An executor for each instance of `config`. What waits in the queues of `former` goes on where the
+    /// sinks are the same.
+    ///
+    /// # Errors
+    /// Netlink cannot be used, or a password file cannot be read.
+    pub fn new(
+        config: &Config,
+        nerves: &BTreeMap<String, Nerve>,
+        events: &mpsc::Sender<Incoming>,
+        former: Option<&Self>,
+    ) -> anyhow::Result<Self> {
+        let alarms = match former.filter(|former| former.sinks == config.alarm) {
+            Some(former) => former.alarms.clone(),
+            None => Alarms::start(sinks(config), events.clone()),
+        };
+        let netlink = Netlink::open()?;
+        let mut executors = BTreeMap::new();
+        for instance in &config.instances {
+            let nerve = &nerves[&instance.name];
+            let tools = Tools {
+                netlink: netlink.clone(),
+                link: nerve.link.clone(),
+                nudge: nerve.nudge.clone(),
+                alarms: alarms.clone(),
+                events: events.clone(),
+            };
+            let executor = Executor::new(instance_config(config, instance)?, tools);
+            executors.insert(instance.name.clone(), executor);
+        }
+        Ok(Self {
+            executors,
+            alarms,
+            sinks: config.alarm.clone(),
+        })
+    }
+
+    /// Makes the host fit for drain addresses, and removes those that a dead agent left behind.
+    pub async fn prepare(&self, config: &Config) {
+        for (name, executor) in &self.executors {
+            if !config.failover.drain.is_zero()
+                && let Err(why) = executor.prepare_drain()
+            {
+                tracing::warn!(
+                    instance = name,
+                    "a failover will cost clients a second: {why}"
+                );
+            }
+            match executor.remove_stale_drain().await {
+                Ok(true) => tracing::warn!(
+                    instance = name,
+                    "removed a drain address that was left behind"
+                ),
+                Ok(false) => {}
+                Err(why) => tracing::warn!(instance = name, "{why}"),
+            }
+        }
+    }
+
+    /// Gives an order. One for an instance that is configured no more is dropped with a warning.
+    pub fn start(&self, instance: &str, id: EffectId, effect: &Effect) {
+        match self.executors.get(instance) {
+            Some(executor) => executor.start(id, effect.clone()),
+            None => tracing::warn!(instance, %effect, "no such instance: order dropped"),
+        }
+    }
+
+    /// The clean end: drain addresses go, Redis and the VIP stay.
+    pub async fn stop(&self) {
+        for executor in self.executors.values() {
+            executor.stop().await;
+        }
+    }
+}
+
+/// The local Redis, and how to log in to it.
+///
+/// # Errors
+/// The password file cannot be read.
+pub fn own_target(instance: &Instance) -> Result<Target, SecretError> {
+    target(instance, instance.local_endpoint())
+}
+
+/// Another node's Redis, at that node's own address.
+///
+/// # Errors
+/// The password file cannot be read.
+pub fn peer_target(instance: &Instance, peer: &Member) -> Result<Target, SecretError> {
+    target(instance, instance.endpoint_of(peer))
+}
+
+fn target(instance: &Instance, endpoint: Endpoint) -> Result<Target, SecretError> {
+    let redis = &instance.redis;
+    let password = redis
+        .password()?
+        .map(|secret| Secret(secret.expose().to_owned()));
+    let username = Some(redis.username.clone()).filter(|name| !name.is_empty());
+    Ok(Target {
+        endpoint,
+        username,
+        password,
+    })
+}
+
+/// What the effects of an instance must know.
+///
+/// # Errors
+/// The password file cannot be read.
+pub fn instance_config(
+    config: &Config,
+    instance: &Instance,
+) -> Result<InstanceConfig, SecretError> {
+    let redis = &instance.redis;
+    Ok(InstanceConfig {
+        name: instance.name.clone(),
+        vip: instance.vip,
+        interface: instance.interface.clone(),
+        redis: own_target(instance)?,
+        start: redis.start.clone(),
+        start_as_replica: redis.start_as_replica.clone(),
+        unit: Some(redis.unit.clone()).filter(|unit| !unit.is_empty()),
+        start_timeout: redis.start_timeout,
+        stop_timeout: redis.stop_timeout,
+        eligible_file: config.paths.eligible(&instance.name),
+        bias_file: config.paths.bias(&instance.name),
+    })
+}
+
+fn sinks(config: &Config) -> Vec<Sink> {
+    let this = config
+        .instances
+        .first()
+        .and_then(|first| first.member(&config.node.name));
+    let local_ip = config.alarm.local_ip.or(this.map(|member| member.address));
+    let local_ip = local_ip.map_or_else(String::new, |ip| ip.to_string());
+    let sink = |sink: &crate::config::Sink| Sink {
+        name: sink.name.clone(),
+        url: sink.url.to_string(),
+        local_ip: local_ip.clone(),
+        mail_to: sink.mail_to.clone(),
+        sms_to: sink.sms_to.clone(),
+        timeout: sink.timeout,
+    };
+    config.alarm.sinks.iter().map(sink).collect()
+}

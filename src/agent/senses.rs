@@ -1,0 +1,153 @@
+//! Starts what turns the world into events, for all instances of the node.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Instance};
+use crate::ingest::address::{AddressWatch, Vip};
+use crate::ingest::keepalived_watch::KeepalivedWatch;
+use crate::ingest::probe::{Pace, Prober, Subject};
+use crate::ingest::{Incoming, QUEUE};
+use crate::wire::netlink::Netlink;
+use crate::wire::redis::SharedLink;
+
+/// keepalived moves the VIP some fifty microseconds before it writes its line. The line is what a
+/// promotion waits for, and must not queue behind the record of the address.
+const VIP_COMES_AFTER: Duration = Duration::from_millis(25);
+
+/// The running watchers; dropping them stops them.
+pub struct Senses {
+    tasks: JoinSet<()>,
+    /// What the interfaces showed when the watch began.
+    pub vip_here: BTreeMap<String, bool>,
+    /// Whether keepalived ran when the watch began; `None` where that is not known.
+    pub keepalived: Option<bool>,
+}
+
+/// What the senses share with the hands, for each instance.
+#[derive(Clone, Default)]
+pub struct Nerve {
+    /// The prober's warm connection.
+    pub link: SharedLink,
+    /// Asks for a check at once.
+    pub nudge: Arc<Notify>,
+}
+
+impl Senses {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// Netlink cannot be used, or a password file cannot be read.
+    pub async fn start(
+        config: &Config,
+        nerves: &BTreeMap<String, Nerve>,
+        events: &mpsc::Sender<Incoming>,
+    ) -> anyhow::Result<Self> {
+        let mut senses = Self {
+            tasks: JoinSet::new(),
+            vip_here: BTreeMap::new(),
+            keepalived: None,
+        };
+        senses.watch_addresses(config, events).await?;
+        senses.watch_keepalived(config, events);
+        for instance in &config.instances {
+            senses.probe(config, instance, &nerves[&instance.name], events)?;
+        }
+        Ok(senses)
+    }
+
+    async fn watch_addresses(
+        &mut self,
+        config: &Config,
+        events: &mpsc::Sender<Incoming>,
+    ) -> anyhow::Result<()> {
+        let vips: BTreeMap<String, Vip> = config
+            .instances
+            .iter()
+            .map(|instance| {
+                let vip = Vip {
+                    ip: instance.vip,
+                    interface: instance.interface.clone(),
+                };
+                (instance.name.clone(), vip)
+            })
+            .collect();
+        let names: Vec<String> = vips.keys().cloned().collect();
+        let watch = AddressWatch::open(Netlink::open()?, vips).await?;
+        self.vip_here = names
+            .into_iter()
+            .map(|name| (name.clone(), watch.vip_here(&name)))
+            .collect();
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        self.tasks.spawn(watch.run(sender));
+        self.tasks.spawn(hold_back(receiver, events.clone()));
+        Ok(())
+    }
+
+    fn watch_keepalived(&mut self, config: &Config, events: &mpsc::Sender<Incoming>) {
+        let Some(pidfile) = config.keepalived.pidfile.clone() else {
+            return;
+        };
+        let watch = KeepalivedWatch::open(pidfile);
+        self.keepalived = watch.running();
+        let names = config
+            .instances
+            .iter()
+            .map(|instance| instance.name.clone())
+            .collect();
+        self.tasks.spawn(watch.run(names, events.clone()));
+    }
+
+    fn probe(
+        &mut self,
+        config: &Config,
+        instance: &Instance,
+        nerve: &Nerve,
+        events: &mpsc::Sender<Incoming>,
+    ) -> anyhow::Result<()> {
+        let pace = Pace {
+            interval: config.health.interval,
+            timeout: config.health.timeout,
+            slow: config.health.slow,
+        };
+        let own = Prober {
+            instance: instance.name.clone(),
+            target: super::hands::own_target(instance)?,
+            subject: Subject::Own(nerve.link.clone()),
+            pace,
+            nudge: nerve.nudge.clone(),
+            events: events.clone(),
+        };
+        self.tasks.spawn(own.run());
+        let others = instance
+            .nodes
+            .iter()
+            .filter(|member| member.name != config.node.name);
+        for peer in others {
+            let prober = Prober {
+                instance: instance.name.clone(),
+                target: super::hands::peer_target(instance, peer)?,
+                subject: Subject::Peer(peer.name.clone()),
+                pace,
+                nudge: Arc::new(Notify::new()),
+                events: events.clone(),
+            };
+            self.tasks.spawn(prober.run());
+        }
+        Ok(())
+    }
+}
+
+/// Passes everything on a little later, in order.
+async fn hold_back(mut from: mpsc::Receiver<Incoming>, to: mpsc::Sender<Incoming>) {
+    while let Some(incoming) = from.recv().await {
+        tokio::time::sleep(VIP_COMES_AFTER).await;
+        if to.send(incoming).await.is_err() {
+            return;
+        }
+    }
+}

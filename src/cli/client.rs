@@ -1,0 +1,178 @@
+//! Asks the agent over its Unix socket.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::{Buf, Bytes};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
+
+use super::render::Problem;
+use crate::agent::api::Answer;
+
+/// A connection to the agent.
+pub struct Client {
+    runtime: Rc<Runtime>,
+    socket: PathBuf,
+}
+
+/// How long the agent may take to accept a connection.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Client {
+    /// `None` where no agent listens at `socket`.
+    ///
+    /// # Errors
+    /// The socket is there and may not be used, or the agent hangs.
+    pub fn connect(socket: &Path) -> anyhow::Result<Option<Self>> {
+        use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        match std::os::unix::net::UnixStream::connect(socket) {
+            Ok(_) => Ok(Some(Self {
+                runtime: Rc::new(runtime),
+                socket: socket.to_owned(),
+            })),
+            Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => Ok(None),
+            Err(error) if error.kind() == PermissionDenied => Err(Problem::failed(format!(
+                "{}: permission denied",
+                socket.display()
+            ))
+            .hint("run it as root, or as the user that the agent runs as")
+            .into()),
+            Err(error) => Err(error).with_context(|| socket.display().to_string()),
+        }
+    }
+
+    /// [`Self::connect`], where there is no doing without the agent.
+    ///
+    /// # Errors
+    /// As above, and where no agent runs.
+    pub fn require(socket: &Path) -> anyhow::Result<Self> {
+        Self::connect(socket)?.ok_or_else(|| {
+            Problem::failed(format!("no agent listens at {}", socket.display()))
+                .hint("start it: systemctl start rha, or rha run in the foreground")
+                .into()
+        })
+    }
+
+    /// `GET path` as JSON.
+    ///
+    /// # Errors
+    /// The agent's own words, or the connection's.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let mut text = Vec::new();
+        self.open(path)?.read_to_end(&mut text)?;
+        serde_json::from_slice(&text).with_context(|| format!("the agent's answer to {path}"))
+    }
+
+    /// `GET path` as a stream of bytes.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open(&self, path: &str) -> anyhow::Result<BodyReader> {
+        let (code, body) = self
+            .runtime
+            .block_on(self.send(Method::GET, path, Bytes::new()))?;
+        let mut reader = self.reader(body);
+        if code != StatusCode::OK {
+            let mut text = String::new();
+            reader.read_to_string(&mut text)?;
+            return Err(Problem::failed(format!("the agent says {code}: {}", text.trim())).into());
+        }
+        Ok(reader)
+    }
+
+    /// `GET path`: the status code and the text, whatever they are.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub fn ask(&self, path: &str) -> anyhow::Result<(u16, String)> {
+        let (code, body) = self
+            .runtime
+            .block_on(self.send(Method::GET, path, Bytes::new()))?;
+        let mut text = String::new();
+        self.reader(body).read_to_string(&mut text)?;
+        Ok((code.as_u16(), text))
+    }
+
+    /// `POST body` to `path`; what the agent answers, or its refusal as an error.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
+        let body = Bytes::from(serde_json::to_vec(body)?);
+        let (code, body) = self.runtime.block_on(self.send(Method::POST, path, body))?;
+        let mut text = String::new();
+        self.reader(body).read_to_string(&mut text)?;
+        serde_json::from_str(&text)
+            .map_err(|_| Problem::failed(format!("the agent says {code}: {}", text.trim())).into())
+    }
+
+    fn reader(&self, body: Incoming) -> BodyReader {
+        BodyReader {
+            runtime: self.runtime.clone(),
+            body,
+            rest: Bytes::new(),
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<(StatusCode, Incoming)> {
+        let connect = tokio::time::timeout(CONNECT_PATIENCE, UnixStream::connect(&self.socket));
+        let stream = connect.await.context("the agent does not answer")??;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        // Ends with the response's body, or with this process.
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "rha")
+            .header("content-type", "application/json")
+            .body(Full::new(body))?;
+        let response = sender.send_request(request).await?;
+        Ok((response.status(), response.into_body()))
+    }
+}
+
+/// A response's body as it arrives.
+pub struct BodyReader {
+    runtime: Rc<Runtime>,
+    body: Incoming,
+    rest: Bytes,
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.runtime.block_on(self.body.frame()) {
+                None => return Ok(0),
+                Some(Err(error)) => {
+                    return Err(std::io::Error::new(
+                        std::io::ErrorKind::UnexpectedEof,
+                        error,
+                    ));
+                }
+                Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
+            }
+        }
+        let count = buffer.len().min(self.rest.len());
+        self.rest.copy_to_slice(&mut buffer[..count]);
+        Ok(count)
+    }
+}

@@ -1,0 +1,125 @@
+//! `rha history`: what happened, what was decided about it, and why.
+
+use std::io::Write;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use jiff::ZonedDateTime;
+
+use super::parse_when;
+use super::render::{self, ListForm, Problem, Screen};
+use crate::machine::table::TABLE;
+use crate::model::event::Event;
+use crate::model::record::Record;
+use crate::views::history::Filter;
+
+/// List what happened, what was decided about it, and why
+///
+/// Health checks that say what the check before them said are left out, unless --all asks for them.
+#[derive(Debug, Clone, Args)]
+pub struct HistoryArgs {
+    /// From then on: `2h ago`, `14:00`, `yesterday 14:00`, `2026-08-03 14:00` or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Before then
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+
+    /// Only events of this kind (repeatable)
+    #[arg(long = "kind", value_name = "KIND", value_parser = PossibleValuesParser::new(Event::KINDS))]
+    pub kinds: Vec<String>,
+
+    /// Only this instance
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+
+    /// Only what this rule decided
+    #[arg(long, value_name = "RULE", hide_possible_values = true,
+          value_parser = PossibleValuesParser::new(TABLE.iter().map(|row| row.id)))]
+    pub rule: Option<String>,
+
+    /// The last N records; 0 for all [default: 50, with --since: all]
+    #[arg(short = 'n', value_name = "N")]
+    pub limit: Option<usize>,
+
+    /// Quiet health checks too
+    #[arg(long)]
+    pub all: bool,
+
+    /// Below each row of the table: why, what was ordered, and by whom
+    #[arg(long)]
+    pub why: bool,
+
+    /// How to print it
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: ListForm,
+}
+
+/// Rows without `-n` and `--since`.
+const DEFAULT_LIMIT: usize = 50;
+
+impl HistoryArgs {
+    /// What is asked of the journal, or of the agent.
+    ///
+    /// # Errors
+    /// A [`Problem`] of usage for a time that is none, and for a span that ends before it begins.
+    pub fn filter(&self, now: &ZonedDateTime) -> Result<Filter, Problem> {
+        let read = |text: &Option<String>| {
+            let moment = text
+                .as_deref()
+                .map(|text| parse_when(text, now))
+                .transpose();
+            moment.map(|moment| moment.map(|moment| moment.as_microsecond()))
+        };
+        let (since, until) = (read(&self.since)?, read(&self.until)?);
+        if since
+            .zip(until)
+            .is_some_and(|(since, until)| since >= until)
+        {
+            return Err(Problem::usage("--until is not after --since"));
+        }
+        let limit = self.limit.unwrap_or(match since {
+            Some(_) => 0,
+            None => DEFAULT_LIMIT,
+        });
+        if limit > Filter::MAX_LIMIT {
+            return Err(Problem::usage(format!(
+                "-n {limit} is more than the {} that can be collected",
+                Filter::MAX_LIMIT
+            ))
+            .hint("Use -n 0 for all records, or --since and --until for a part of them."));
+        }
+        Ok(Filter {
+            since,
+            until,
+            kinds: self.kinds.clone(),
+            instance: self.instance.clone(),
+            rule: self.rule.clone(),
+            limit,
+            quiet: self.all,
+        })
+    }
+}
+
+/// Prints what `source` yields: the records that the filter selects
+/// ([`latest`](crate::views::history::latest), or [`all`](crate::views::history::all) where its limit
+/// is 0), oldest first. What was read before an error is printed.
+///
+/// # Errors
+/// Those of the source and of `out`.
+pub fn run<E: Into<anyhow::Error>>(
+    args: &HistoryArgs,
+    screen: &Screen,
+    source: impl Iterator<Item = Result<Record, E>>,
+    out: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    match args.output {
+        ListForm::Table => render::history_table(screen, args.why, source, out)?,
+        ListForm::Jsonl => render::history_json(false, source, out)?,
+        ListForm::Json => render::history_json(true, source, out)?,
+        ListForm::Csv => render::history_csv(source, out)?,
+    }
+    out.flush()?;
+    Ok(0)
+}

@@ -1,0 +1,112 @@
+//! What is said when something goes wrong: `error:`, its causes, then `hint:` lines.
+
+use std::fmt;
+use std::io::{self, Write};
+
+/// An error with what to do about it. Messages have no full stop; hints are full sentences.
+#[derive(Debug)]
+pub struct Problem {
+    message: String,
+    hints: Vec<String>,
+    exit: u8,
+}
+
+impl Problem {
+    /// Wrong usage or configuration: exit code 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hints: Vec::new(),
+            exit: 2,
+        }
+    }
+
+    /// It failed: exit code 1.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self {
+            exit: 1,
+            ..Self::usage(message)
+        }
+    }
+
+    /// Adds a line of advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Says what went wrong, for standard error, and returns the exit code.
+///
+/// # Errors
+/// Those of `out`.
+pub fn report(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<u8> {
+    writeln!(out, "error: {error}")?;
+    for cause in error.chain().skip(1) {
+        writeln!(out, "caused by: {cause}")?;
+    }
+    let problems = || error.chain().filter_map(|e| e.downcast_ref::<Problem>());
+    for hint in problems().flat_map(|problem| &problem.hints) {
+        writeln!(out, "hint: {hint}")?;
+    }
+    Ok(problems().next().map_or(1, |problem| problem.exit))
+}
+
+/// Who closes the pipe has read enough: that is no failure.
+///
+/// # Errors
+/// Every other error of `result`.
+pub fn ignore_broken_pipe(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
+    match result {
+        Err(error) if is_broken_pipe(&error) => Ok(0),
+        other => other,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn message_causes_and_hints_stand_apart() {
+        let problem = Problem::usage("`soon` is not a time").hint("Say `2h ago`.");
+        let error = anyhow::Error::new(problem).context("cannot read --since");
+        let mut out = Vec::new();
+        assert_eq!(report(&error, &mut out).unwrap(), 2);
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        error: cannot read --since
+        caused by: `soon` is not a time
+        hint: Say `2h ago`.
+        ");
+        let failed = anyhow::Error::new(Problem::failed("no"));
+        assert_eq!(report(&failed, &mut Vec::new()).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_success_and_nothing_else_is() {
+        let fail = |kind| Err::<u8, _>(io::Error::from(kind)).context("cannot write");
+        let result = ignore_broken_pipe(fail(io::ErrorKind::BrokenPipe));
+        assert_eq!(result.unwrap(), 0);
+        assert!(ignore_broken_pipe(fail(io::ErrorKind::StorageFull)).is_err());
+        assert_eq!(ignore_broken_pipe(Ok(3)).unwrap(), 3);
+    }
+}

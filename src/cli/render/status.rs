@@ -1,0 +1,246 @@
+//! Status for people: a block for each instance, or a line where there are many.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Cell, Columns, Screen, role_style, thousands, wrap};
+use crate::views::status::{InstanceStatus, PeerStatus, RedisStatus, Status};
+
+/// Up to so many instances have a block each; beyond that, only those with trouble.
+const BLOCKS: usize = 3;
+
+/// Writes the whole status.
+///
+/// # Errors
+/// Those of `out`.
+pub fn status(status: &Status, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
+    let bold = Style::new().bold();
+    writeln!(
+        out,
+        "{bold}{}{bold:#}, rha {}, {}",
+        super::plain(&status.node),
+        super::plain(&status.version),
+        screen.local(&status.at)
+    )?;
+    let is_long = status.instances.len() > BLOCKS;
+    if is_long {
+        writeln!(out)?;
+        lines(&status.instances, out)?;
+    }
+    for instance in &status.instances {
+        if !is_long || !instance.is_well() {
+            writeln!(out)?;
+            block(instance, screen, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn lines(instances: &[InstanceStatus], out: &mut dyn Write) -> io::Result<()> {
+    let titles = [
+        "instance",
+        "role",
+        "VIP",
+        "keepalived",
+        "Redis",
+        "others",
+        "trouble",
+    ];
+    let mut columns = Columns::new(&titles, 48);
+    let rows: Vec<Vec<Cell>> = instances.iter().map(line).collect();
+    columns.fit(&rows);
+    let titles = titles.map(|title| Cell::styled(title, Style::new().bold()));
+    for row in [titles.to_vec()].iter().chain(&rows) {
+        columns.write(out, row)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn line(instance: &InstanceStatus) -> Vec<Cell> {
+    let serving = instance.peers.iter().filter(|peer| peer.serves);
+    let serving: Vec<&str> = serving.map(|peer| peer.name.as_str()).collect();
+    let others = match (instance.peers.len(), serving.as_slice()) {
+        (0, _) => "none".to_owned(),
+        (known, []) => format!("{known} known, none leads"),
+        (_, leading) => format!("{} leads", leading.join(", ")),
+    };
+    let redis = match &instance.redis {
+        Some(redis) => format!("{}, {}", instance.health, link(redis)),
+        None => instance.health.clone(),
+    };
+    vec![
+        Cell::from(instance.name.as_str()),
+        Cell::styled(instance.role.as_str(), role_style(&instance.role)),
+        Cell::from(vip(instance)),
+        Cell::from(instance.vrrp.as_deref().unwrap_or("-")),
+        Cell::from(redis),
+        Cell::from(others),
+        Cell::styled(trouble(instance).join(", "), alert()),
+    ]
+}
+
+fn block(instance: &InstanceStatus, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
+    let since = instance.since.as_deref();
+    let since = since.map_or_else(String::new, |at| format!(" since {}", screen.local(at)));
+    let style = role_style(&instance.role);
+    let name = super::plain(&instance.name);
+    let role = super::plain(&instance.role);
+    writeln!(out, "{name}: {style}{role}{style:#}{since}")?;
+    for (word, text) in facts(instance, screen) {
+        let style = match word {
+            "paused" | "incident" => alert(),
+            _ => Style::new(),
+        };
+        for (index, text) in wrap(&text, screen.width.saturating_sub(15))
+            .iter()
+            .enumerate()
+        {
+            let word = if index == 0 { word } else { "" };
+            writeln!(out, "  {word:11}  {style}{}{style:#}", super::plain(text))?;
+        }
+    }
+    Ok(())
+}
+
+fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("VIP", vip(instance)),
+        ("keepalived", keepalived(instance)),
+        ("Redis", redis(instance)),
+    ];
+    for (index, peer) in instance.peers.iter().enumerate() {
+        facts.push((if index == 0 { "others" } else { "" }, other(peer)));
+    }
+    facts.push(("epoch", instance.epoch.to_string()));
+    if let Some(guard) = &instance.barred_by {
+        facts.push(("gate", format!("a promotion would be barred by {guard}")));
+    }
+    if !instance.waiting_for.is_empty() {
+        facts.push(("timers", instance.waiting_for.join(", ")));
+    }
+    if instance.orders_pending > 0 {
+        facts.push((
+            "orders",
+            format!("{} without an outcome", instance.orders_pending),
+        ));
+    }
+    if let Some(pause) = &instance.paused {
+        let until = match &pause.until {
+            Some(until) => format!("until {}", screen.local(until)),
+            None => "until resumed".to_owned(),
+        };
+        facts.push(("paused", format!("{until}: {}", pause.reason)));
+    }
+    if let Some(incident) = &instance.incident {
+        let mut text = format!(
+            "{}, open since {}",
+            incident.id,
+            screen.local(&incident.opened)
+        );
+        if !incident.alarms.is_empty() {
+            text = format!("{text}; alarms: {}", incident.alarms.join(", "));
+        }
+        facts.push(("incident", text));
+    }
+    facts
+}
+
+fn vip(instance: &InstanceStatus) -> String {
+    let here = if instance.vip_here {
+        "here"
+    } else {
+        "elsewhere"
+    };
+    format!("{} {here}", instance.vip)
+}
+
+fn keepalived(instance: &InstanceStatus) -> String {
+    let mut parts = vec![
+        instance
+            .vrrp
+            .clone()
+            .unwrap_or_else(|| "silent so far".to_owned()),
+    ];
+    if instance.keepalived == Some(false) {
+        parts.push("not running".to_owned());
+    }
+    match instance.eligible {
+        Some(true) => parts.push("eligible".to_owned()),
+        Some(false) => parts.push("not eligible".to_owned()),
+        None => {}
+    }
+    if let Some(bias) = instance.bias {
+        parts.push(format!("bias {bias}"));
+    }
+    parts.join(", ")
+}
+
+fn redis(instance: &InstanceStatus) -> String {
+    let mut parts = vec![match &instance.grade {
+        Some(grade) => format!("{} (last check: {grade})", instance.health),
+        None => instance.health.clone(),
+    }];
+    if let Some(pid) = instance.pid {
+        parts.push(format!("process {pid}"));
+    }
+    if let Some(redis) = &instance.redis {
+        parts.push(link(redis));
+        parts.push(size(redis));
+    }
+    parts.join(", ")
+}
+
+fn other(peer: &PeerStatus) -> String {
+    let mut parts = vec![
+        peer.grade
+            .clone()
+            .unwrap_or_else(|| "not seen yet".to_owned()),
+    ];
+    if let Some(redis) = &peer.redis {
+        parts.push(link(redis));
+        parts.push(size(redis));
+    }
+    format!("{}: {}", peer.name, parts.join(", "))
+}
+
+fn link(redis: &RedisStatus) -> String {
+    match &redis.master {
+        Some(master) if redis.role == "replica" => {
+            let link = if redis.link_up { "up" } else { "down" };
+            format!("replica of {master}, link {link}")
+        }
+        _ => match redis.replicas_online {
+            1 => format!("{}, 1 replica online", redis.role),
+            online => format!("{}, {online} replicas online", redis.role),
+        },
+    }
+}
+
+fn size(redis: &RedisStatus) -> String {
+    let offset = u64::try_from(redis.offset).unwrap_or(0);
+    format!(
+        "{} keys, offset {}",
+        thousands(redis.keys),
+        thousands(offset)
+    )
+}
+
+fn trouble(instance: &InstanceStatus) -> Vec<String> {
+    let mut trouble = Vec::new();
+    if instance.keepalived == Some(false) {
+        trouble.push("keepalived is not running".to_owned());
+    }
+    if instance.paused.is_some() {
+        trouble.push("paused".to_owned());
+    }
+    if let Some(incident) = &instance.incident {
+        trouble.push(format!("incident {}", incident.id));
+    }
+    trouble
+}
+
+fn alert() -> Style {
+    Style::new().fg_color(Some(AnsiColor::Red.into()))
+}

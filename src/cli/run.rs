@@ -1,0 +1,30 @@
+//! `rha run`: the agent.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use tracing_subscriber::EnvFilter;
+
+use super::exit;
+use crate::config::Config;
+
+/// Runs the agent until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It could not be started; the message says which user needs what.
+pub fn run(file: &Path, config: Config) -> anyhow::Result<u8> {
+    let filter = EnvFilter::try_from_env("RHA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        // systemd's journal stamps every line itself.
+        log.without_time().init();
+    } else {
+        log.init();
+    }
+    crate::agent::run(file, config)?;
+    Ok(exit::OK)
+}

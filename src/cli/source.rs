@@ -1,0 +1,96 @@
+//! Where a command reads records: from the agent while it runs, else from the journal itself.
+
+use std::io::{BufRead, BufReader};
+
+use super::client::Client;
+use super::render::Problem;
+use super::verify::Verified;
+use crate::agent::{api, lookup};
+use crate::config::{Config, Instance};
+use crate::journal::{FrameReader, Reader};
+use crate::model::record::{Record, Seq};
+use crate::views::history::Filter;
+
+/// Records as they come, wherever from.
+pub type Records = Box<dyn Iterator<Item = anyhow::Result<Record>>>;
+
+/// The instance that is meant: the named one, or the only one.
+///
+/// # Errors
+/// There is no such instance, or more than one to choose from.
+pub fn instance<'config>(
+    config: &'config Config,
+    name: Option<&str>,
+) -> anyhow::Result<&'config Instance> {
+    let known = || {
+        let names: Vec<&str> = config
+            .instances
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        names.join(", ")
+    };
+    match (name, config.instances.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => Err(Problem::usage(format!("which instance? there are: {}", known())).into()),
+        (Some(name), _) => config.instance(name).ok_or_else(|| {
+            Problem::usage(format!(
+                "no instance is called {name:?}; there are: {}",
+                known()
+            ))
+            .into()
+        }),
+    }
+}
+
+/// All records, oldest first.
+///
+/// # Errors
+/// Neither the agent nor the journal can be read.
+pub fn records(config: &Config) -> anyhow::Result<Records> {
+    if let Some(client) = Client::connect(&config.paths.agent_socket())? {
+        let frames = FrameReader::new(client.open(api::FRAMES)?)?;
+        return Ok(Box::new(frames.map(|record| Ok(record?))));
+    }
+    let reader = Reader::open(&config.paths.journal())?;
+    Ok(Box::new(reader.records(Seq(1)).map(|record| Ok(record?))))
+}
+
+/// The records that a query asks for, oldest first.
+///
+/// # Errors
+/// As above.
+pub fn history(config: &Config, filter: &Filter) -> anyhow::Result<Records> {
+    if let Some(client) = Client::connect(&config.paths.agent_socket())? {
+        let path = format!("{}?{}", api::HISTORY, serde_urlencoded::to_string(filter)?);
+        let lines = BufReader::new(client.open(&path)?).lines();
+        return Ok(Box::new(
+            lines.map(|line| Ok(serde_json::from_str(&line?)?)),
+        ));
+    }
+    let reader = Reader::open(&config.paths.journal())?;
+    let mut found = Vec::new();
+    lookup::each(&reader, filter, |record| {
+        found.push(record);
+        true
+    })?;
+    Ok(Box::new(found.into_iter().map(Ok)))
+}
+
+/// The journal checked from end to end.
+///
+/// # Errors
+/// As above.
+pub fn verify(config: &Config) -> anyhow::Result<Verified> {
+    let report = match Client::connect(&config.paths.agent_socket())? {
+        Some(client) => FrameReader::new(client.open(api::FRAMES)?)?.verify(),
+        None => Reader::open(&config.paths.journal())?.verify(),
+    };
+    Ok(Verified {
+        records: report.records,
+        blocks: report.blocks,
+        first: report.first,
+        last: report.last,
+        first_bad: report.first_bad.map(|bad| (bad.seq, bad.why)),
+    })
+}
