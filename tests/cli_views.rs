@@ -1,5 +1,8 @@
 //! What `rha history`, `replay`, `verify`, `machine`, `status` and `completions` print, form by form.
 
+// What helps a test may fail like a test; clippy exempts `#[test]` functions only.
+#![allow(clippy::unwrap_used)]
+
 use std::convert::Infallible;
 use std::io::{self, Write};
 
@@ -92,6 +95,24 @@ fn history_table() {
     insta::assert_snapshot!("history_why", history_of(&records, 100, "--why"));
     insta::assert_snapshot!("history_instances", history_of(&busy_night(), 100, "-n 0"));
     assert_eq!(history_of(&[], 100, ""), "no records\n");
+}
+
+/// Roles are coloured on a terminal; nothing that comes from elsewhere can command it.
+#[test]
+fn only_rha_writes_escapes() {
+    let records = busy_night();
+    let args: history::HistoryArgs = parse("-n 0 --why").unwrap();
+    let mut coloured = Vec::new();
+    history::run(&args, &screen(100), ok(&records), &mut coloured).unwrap();
+    let coloured = String::from_utf8(coloured).unwrap();
+    assert!(coloured.contains("\u{1b}[1m\u{1b}[32mpromoting -> primary\u{1b}[0m"));
+    assert!(!coloured.contains("\u{1b}[2J") && coloured.contains("disk change\\u{1b}[2J"));
+    for line in ["--output json", "--output csv"] {
+        let args: history::HistoryArgs = parse(line).unwrap();
+        let mut plain = Vec::new();
+        history::run(&args, &screen(100), ok(&fixture::failover()), &mut plain).unwrap();
+        assert!(!plain.contains(&0x1b), "{line}");
+    }
 }
 
 #[test]

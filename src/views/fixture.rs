@@ -171,10 +171,17 @@ pub fn folded(events: impl IntoIterator<Item = Event>) -> Vec<Record> {
 
 /// Every variant of [`Event`], once, in stored order.
 pub fn every_event() -> Vec<Event> {
-    let spool = SpoolPosition {
-        segment: 3,
-        offset: 77,
-    };
+    let mut events = first_events();
+    events.extend(further_events());
+    events
+}
+
+const SPOOL: SpoolPosition = SpoolPosition {
+    segment: 3,
+    offset: 77,
+};
+
+fn first_events() -> Vec<Event> {
     let stamped = Story::default().now;
     vec![
         Event::AgentStarted {
@@ -205,10 +212,15 @@ pub fn every_event() -> Vec<Event> {
             raw: "INSTANCE".to_owned(),
             why: "no name".to_owned(),
             stamped,
-            spool,
+            spool: SPOOL,
         },
         Event::VipChanged { here: false },
         Event::KeepalivedChanged { running: false },
+    ]
+}
+
+fn further_events() -> Vec<Event> {
+    vec![
         Event::RedisAttached {
             pid: 1234,
             run_id: id(1),
@@ -244,7 +256,7 @@ pub fn every_event() -> Vec<Event> {
             operator: operator("alice"),
         },
         Event::ActedUnrecorded {
-            at: stamped,
+            at: Story::default().now,
             why: "no space left".to_owned(),
             what: "promoted Redis".to_owned(),
         },
@@ -253,7 +265,7 @@ pub fn every_event() -> Vec<Event> {
             why: "record 17: bad checksum".to_owned(),
         },
         Event::SpoolDamaged {
-            spool,
+            spool: SPOOL,
             skipped_bytes: 12,
         },
     ]

@@ -131,12 +131,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 run_id,
                 version,
                 watched,
-            } => Self::RedisAttached {
-                pid: *pid,
-                run_id: Shown(run_id),
-                version,
-                watched: *watched,
-            },
+            } => redis_attached(*pid, run_id, version, *watched),
             Event::RedisProbed(probe) => Self::RedisProbed(probe.into()),
             Event::RedisExited { pid } => Self::RedisExited { pid: *pid },
             Event::PeerProbed { peer, probe } => Self::PeerProbed {
@@ -151,11 +146,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 until_us,
                 reason,
                 operator,
-            } => Self::OperatorPaused {
-                until: until_us.map(rfc3339),
-                reason,
-                operator: operator.into(),
-            },
+            } => operator_paused(*until_us, reason, operator),
             Event::OperatorResumed { operator } => Self::OperatorResumed {
                 operator: operator.into(),
             },
@@ -194,6 +185,20 @@ fn vrrp_notified(notified: &Notified) -> EventJson<'_> {
     }
 }
 
+fn redis_attached<'a>(
+    pid: u32,
+    run_id: &'a RedisId,
+    version: &'a str,
+    watched: bool,
+) -> EventJson<'a> {
+    EventJson::RedisAttached {
+        pid,
+        run_id: Shown(run_id),
+        version,
+        watched,
+    }
+}
+
 fn finished<'a>(effect: &'a EffectId, outcome: &'a Outcome) -> EventJson<'a> {
     let (outcome, detail) = match outcome {
         Outcome::Done(text) => ("done", Some(text.as_str()).filter(|text| !text.is_empty())),
@@ -206,6 +211,18 @@ fn finished<'a>(effect: &'a EffectId, outcome: &'a Outcome) -> EventJson<'a> {
         order: Shown(effect),
         outcome,
         detail,
+    }
+}
+
+fn operator_paused<'a>(
+    until_us: Option<i64>,
+    reason: &'a str,
+    operator: &'a Operator,
+) -> EventJson<'a> {
+    EventJson::OperatorPaused {
+        until: until_us.map(rfc3339),
+        reason,
+        operator: operator.into(),
     }
 }
 
