@@ -46,7 +46,7 @@ struct Subject {
 }
 
 impl Block {
-    /// Packs checks whose quietness [`super::quiet`] has vouched for; `None` if they are none that a block can hold.
+    /// Packs checks; `None` if they are not such that they can share a block.
     ///
     /// A row is: subject, microseconds of monotonic time since the row before, by how much more the wall
     /// clock went on, change of latency and, if Redis answered, of offset and of keys since the

@@ -95,6 +95,8 @@ impl Journal {
         store.check_mark(tail.first)?;
         // Kinds are noted before the records that they are of.
         store.trim_notable(index::KINDS, tail.first)?;
+        // What a killed process had written but not synced is about to be built upon.
+        store.sync(tail.first)?;
         let reader = Reader {
             store: Arc::new(store),
             tail: Arc::new(Mutex::new(tail)),

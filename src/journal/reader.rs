@@ -146,7 +146,7 @@ impl Reader {
         Ok(Seq(low))
     }
 
-    /// The records of one kind (a word of [`Event::KINDS`]) with numbers in `range`. Without a scan
+    /// The records of one kind (a word of `Event::KINDS`) with numbers in `range`. Without a scan
     /// but for the two kinds of checks, which are most of the journal anyway; `None` for no such kind.
     #[must_use]
     pub fn of_kind(

@@ -71,6 +71,11 @@ proptest! {
         prop_assert!(matches!(refused, Err(Error::Damaged { .. })), "{:?}", refused);
         prop_assert_eq!(chain.admit(1, &value).unwrap(), entry);
     }
+}
+
+proptest! {
+    // Each case opens a journal twice.
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_journal_gives_back_what_was_appended(
