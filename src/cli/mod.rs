@@ -1,1 +1,4 @@
 //! What people type.
+
+pub mod config;
+pub mod keepalived;

@@ -81,7 +81,7 @@ fn node(mut table: Table<'_>) -> Option<ThisNode> {
 
 fn paths(mut table: Table<'_>) -> Option<Paths> {
     let state = table.or("state", "/var/lib/rha".into(), value::path);
-    let runtime = table.or("runtime", "/run/rha".into(), value::path);
+    let runtime = table.or("runtime", "/run/rha".into(), value::socket_directory);
     table.close();
     Some(Paths {
         state: state?,

@@ -10,8 +10,10 @@ use toml::de::DeValue;
 const NAME_MAX: usize = 64;
 /// Longest network interface name (`IFNAMSIZ` less the final zero byte).
 const INTERFACE_MAX: usize = 15;
-/// Longest path, so that the sockets below it fit into `sun_path` (108 bytes).
-const PATH_MAX: usize = 90;
+/// Longest path, in bytes: keepalived reads lines of 1024.
+const PATH_MAX: usize = 512;
+/// Longest directory of sockets, in bytes: they must fit into `sun_path` (108 bytes).
+const SOCKET_DIRECTORY_MAX: usize = 90;
 
 const SECOND: u64 = 1_000;
 const UNITS: [(&str, u64); 5] = [
@@ -171,15 +173,24 @@ pub(super) fn optional_address(value: &DeValue<'_>) -> Result<Option<IpAddr>, St
 
 /// An absolute path without characters that would have to be quoted in keepalived.conf or a unit.
 pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
+    path_up_to(PATH_MAX, value)
+}
+
+/// The directory of Unix sockets.
+pub(super) fn socket_directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
+    path_up_to(SOCKET_DIRECTORY_MAX, value)
+}
+
+fn path_up_to(longest: usize, value: &DeValue<'_>) -> Result<PathBuf, String> {
     let word = text(value)?;
     if !word.starts_with('/') {
         return Err(format!(
             "\"{word}\" is not an absolute path; it must begin with /"
         ));
     }
-    if word.len() > PATH_MAX {
+    if word.len() > longest {
         return Err(format!(
-            "the path is {} bytes long; at most {PATH_MAX}",
+            "the path is {} bytes long; at most {longest}",
             word.len()
         ));
     }

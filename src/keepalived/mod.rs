@@ -1,6 +1,8 @@
 //! The text of keepalived's configuration: written for rha's nodes, read from anybody's.
 
+pub mod accounts;
 pub mod finding;
+pub mod install;
 pub mod lint;
 pub mod load;
 pub mod parse;

@@ -179,7 +179,7 @@ fn vrrp_instance(text: &mut Text, keepalived: &Keepalived, instance: &Instance, 
             }
             if !keepalived.check_interval.is_zero() {
                 text.block("track_script", |text| {
-                    text.line(&format!("rha_{name}_check"))
+                    text.line(&format!("rha_{name}_check"));
                 });
             }
             text.block("track_file", |text| {

@@ -99,7 +99,7 @@ fn findings(status: ExitStatus, text: &str, place: &Place) -> Vec<Finding> {
     };
     let mut found: Vec<_> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (place, text) = located(line).unwrap_or_else(|| (place.clone(), line.to_owned()));
+        let (place, text) = located(line, place);
         let said = finding(&place, format!("keepalived: {text}"));
         if !found.contains(&said) {
             found.push(said);
@@ -121,18 +121,18 @@ fn findings(status: ExitStatus, text: &str, place: &Place) -> Vec<Finding> {
     found
 }
 
-/// Takes `(FILE: Line N) text` apart.
-fn located(line: &str) -> Option<(Place, String)> {
-    let (place, text) = line.strip_prefix('(')?.split_once(") ")?;
-    let (file, number) = place.rsplit_once(": Line ")?;
-    let line = number.parse().ok()?;
-    Some((
-        Place {
-            file: file.into(),
-            line,
-        },
-        text.to_owned(),
-    ))
+/// Takes `(FILE: Line N) text` or `(Line N) text` apart; any other line speaks of the whole file.
+fn located<'l>(line: &'l str, whole: &Place) -> (Place, &'l str) {
+    let split = || {
+        let (place, text) = line.strip_prefix('(')?.split_once(") ")?;
+        let (file, number) = match place.rsplit_once(": Line ") {
+            Some((file, number)) => (file.into(), number),
+            None => (whole.file.clone(), place.strip_prefix("Line ")?),
+        };
+        let line = number.parse().ok()?;
+        Some((Place { file, line }, text))
+    };
+    split().unwrap_or_else(|| (whole.clone(), line))
 }
 
 #[cfg(test)]
@@ -150,11 +150,12 @@ mod tests {
 
     #[test]
     fn what_keepalived_says_gets_its_place() {
-        let text = "(/a b.conf: Line 3) Unknown keyword 'global_def'\n(/a b.conf: Line 3) Unknown keyword 'global_def'\nplain\n";
+        let text = "(/a b.conf: Line 3) Unknown keyword 'global_def'\n(/a b.conf: Line 3) Unknown keyword 'global_def'\n(Line 5) Unknown keyword '}'\nplain\n";
         assert_eq!(
             lines(5 << 8, text),
             [
                 "/a b.conf:3: error: keepalived: Unknown keyword 'global_def' (as keepalived -t says)",
+                "k.conf:5: error: keepalived: Unknown keyword '}' (as keepalived -t says)",
                 "k.conf: error: keepalived: plain (as keepalived -t says)",
             ]
         );

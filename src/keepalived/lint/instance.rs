@@ -103,7 +103,7 @@ fn router(instance: &Instance<'_>, found: &mut Vec<Finding>) {
                 &id.place,
                 format!("\"{}\" is no virtual_router_id", id.words[1..].join(" ")),
                 "1 to 255",
-            ))
+            ));
         }
         Some(_) => {}
     }
@@ -176,7 +176,7 @@ fn authentication(instance: &Instance<'_>, found: &mut Vec<Finding>) {
                 &pass.place,
                 "auth_pass is longer than 8 characters: the rest is cut off",
                 "8 characters, and do not take it for a secret: it is sent in clear",
-            ))
+            ));
         }
         None => found.push(Finding::error(
             &block.place,

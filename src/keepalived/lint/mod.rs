@@ -12,7 +12,6 @@ mod trackers;
 mod view;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::finding::Finding;
 use super::load::Document;
@@ -51,12 +50,4 @@ pub fn lint_pair(one: &Document, other: &Document) -> Vec<Finding> {
     let mut found = pair::check(&View::new(&one.statements), &View::new(&other.statements));
     found.sort_unstable();
     found
-}
-
-/// The users of this host, from /etc/passwd; `None` if it cannot be read.
-#[must_use]
-pub fn users(passwd: &Path) -> Option<BTreeSet<String>> {
-    let text = std::fs::read_to_string(passwd).ok()?;
-    let names = text.lines().filter_map(|line| line.split(':').next());
-    Some(names.map(str::to_owned).collect())
 }

@@ -1,0 +1,156 @@
+//! `rha config check|show|import`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use crate::config::import::{OldConfig, import};
+use crate::config::{Config, Error};
+use crate::keepalived::load::load;
+
+/// Check, print or make the configuration
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say everything that is wrong with the configuration
+    Check {
+        /// Check it as this node instead of this host
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+    },
+    /// Print the configuration that is in force, with every default
+    Show {
+        /// Print it as this node sees it instead of this host
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+    },
+    /// Translate the old scripts' config.sh into an rha.toml
+    ///
+    /// The file is read, never executed. What the old files cannot know is marked FILL IN in the new
+    /// one, and `rha config check` names it until it is filled in.
+    Import {
+        /// The old config.sh
+        file: PathBuf,
+        /// An old keepalived.conf, for interface, virtual_router_id, priorities and addresses
+        #[arg(long, value_name = "FILE")]
+        keepalived: Vec<PathBuf>,
+    },
+}
+
+/// Runs the command: data goes to `out`, talk to `err`. Returns the exit code.
+///
+/// # Errors
+/// A file cannot be read, or `out` cannot be written.
+pub fn run(
+    args: &Args,
+    config: &Path,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    match &args.command {
+        Command::Check { node } => check(config, node.as_deref(), out, err),
+        Command::Show { node } => match Config::load_for(config, node.as_deref()) {
+            Ok(config) => {
+                out.write_all(config.show()?.as_bytes())?;
+                Ok(0)
+            }
+            Err(error) => refused(&error, err),
+        },
+        Command::Import { file, keepalived } => run_import(file, keepalived, out, err),
+    }
+}
+
+/// Says why there is no configuration. Exit code 1 where the file cannot be read, else 2.
+///
+/// # Errors
+/// `err` cannot be written.
+pub fn refused(error: &Error, err: &mut dyn Write) -> anyhow::Result<u8> {
+    writeln!(err, "{error}")?;
+    Ok(match error {
+        Error::Unreadable { .. } => 1,
+        Error::TooLarge { .. } | Error::Invalid(_) => 2,
+    })
+}
+
+fn check(
+    file: &Path,
+    node: Option<&str>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    let config = match Config::load_for(file, node) {
+        Ok(config) => config,
+        Err(error) => return refused(&error, err),
+    };
+    let mut remarks = config.remarks();
+    if node.is_none() {
+        remarks.extend(config.host_remarks());
+    }
+    for remark in &remarks {
+        writeln!(err, "{}: {remark}", file.display())?;
+    }
+    if remarks.iter().any(|remark| remark.fatal) {
+        return Ok(2);
+    }
+    let names: Vec<_> = config
+        .instances
+        .iter()
+        .map(|instance| instance.name.as_str())
+        .collect();
+    writeln!(
+        out,
+        "{}: good for node {} ({})",
+        file.display(),
+        config.node.name,
+        names.join(", ")
+    )?;
+    Ok(0)
+}
+
+fn run_import(
+    file: &Path,
+    keepalived: &[PathBuf],
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    const FILE_MAX: u64 = 1 << 20;
+    let size = std::fs::metadata(file)
+        .map(|found| found.len())
+        .unwrap_or_default();
+    anyhow::ensure!(
+        size <= FILE_MAX,
+        "{}: too large for a config.sh",
+        file.display()
+    );
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let documents = keepalived
+        .iter()
+        .map(|file| load(file).with_context(|| format!("cannot read {}", file.display())))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let names: Vec<_> = keepalived
+        .iter()
+        .map(|file| file.to_string_lossy())
+        .collect();
+    let old: Vec<_> = names
+        .iter()
+        .zip(&documents)
+        .map(|(file, document)| OldConfig {
+            file,
+            statements: &document.statements,
+        })
+        .collect();
+    let imported = import(&text, &file.to_string_lossy(), &old);
+    for line in &imported.ignored {
+        writeln!(err, "{line}")?;
+    }
+    out.write_all(imported.toml.as_bytes())?;
+    Ok(0)
+}

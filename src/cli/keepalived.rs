@@ -1,0 +1,219 @@
+//! `rha keepalived render|lint|install`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Subcommand, ValueEnum};
+
+use super::config::refused;
+use crate::config::Config;
+use crate::keepalived::accounts;
+use crate::keepalived::finding::{Finding, Severity};
+use crate::keepalived::install::{Installer, What, plan};
+use crate::keepalived::lint::{lint, lint_pair};
+use crate::keepalived::load::{Document, load};
+use crate::keepalived::render::render;
+use crate::keepalived::verify::verify;
+
+/// Write, check or install keepalived's configuration
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the keepalived.conf of a node
+    Render {
+        /// The node; this host's by default
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+    },
+    /// Say what is wrong with any keepalived.conf
+    ///
+    /// With the files of two nodes, also what they say against each other. Exit code 3 if there are
+    /// errors, 0 if there are only warnings or nothing at all.
+    Lint {
+        /// The file, and that of the other node
+        #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Read the files only: do not run keepalived -t, and do not look for users on this host
+        #[arg(long)]
+        no_exec: bool,
+        /// How findings are printed
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Put this node's files in place: keepalived.conf, FIFO, track files, units, tmpfiles.d, sysctl.d
+    ///
+    /// An older keepalived.conf is kept as keepalived.conf.bak-N. Nothing is started or restarted: the
+    /// commands for that are printed at the end. What is in place already is left alone.
+    Install(Install),
+}
+
+#[derive(Debug, clap::Args)]
+struct Install {
+    /// The node; this host's by default
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+    /// Put everything below this directory
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask keepalived -t before keepalived.conf is replaced
+    #[arg(long)]
+    no_exec: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// One line for each
+    Table,
+    /// A JSON array
+    Json,
+}
+
+/// Runs the command: data goes to `out`, talk to `err`. Returns the exit code.
+///
+/// # Errors
+/// A file cannot be read or written, or the installation fails.
+pub fn run(
+    args: &Args,
+    config: &Path,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    match &args.command {
+        Command::Render { node } => match Config::load_for(config, node.as_deref()) {
+            Ok(config) => {
+                let text = render(&config, &config.node.name, &program()?)?;
+                out.write_all(text.as_bytes())?;
+                Ok(0)
+            }
+            Err(error) => refused(&error, err),
+        },
+        Command::Lint {
+            files,
+            no_exec,
+            output,
+        } => run_lint(files, *no_exec, *output, out, err),
+        Command::Install(args) => match Config::load_for(config, args.node.as_deref()) {
+            Ok(config) => install(args, &config, out),
+            Err(error) => refused(&error, err),
+        },
+    }
+}
+
+/// The program that runs now is the one that keepalived and systemd are told to run.
+fn program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("cannot find out where this program is")
+}
+
+fn run_lint(
+    files: &[PathBuf],
+    no_exec: bool,
+    output: Output,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    let documents = files
+        .iter()
+        .map(|file| load(file).with_context(|| format!("cannot read {}", file.display())))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let found = findings(&documents, no_exec, err)?;
+    match output {
+        Output::Table => {
+            for finding in &found {
+                writeln!(out, "{finding}")?;
+            }
+        }
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut *out, &found)?;
+            writeln!(out)?;
+        }
+    }
+    let errors = found
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
+    writeln!(err, "{errors} errors, {} warnings", found.len() - errors)?;
+    Ok(if errors > 0 { 3 } else { 0 })
+}
+
+fn findings(
+    documents: &[Document],
+    no_exec: bool,
+    err: &mut dyn Write,
+) -> anyhow::Result<Vec<Finding>> {
+    let users = accounts::names(Path::new("/etc/passwd")).filter(|_| !no_exec);
+    let mut found = Vec::new();
+    for document in documents {
+        found.extend(lint(document, users.as_ref()));
+        if no_exec {
+            continue;
+        }
+        match verify(&document.file) {
+            Ok(Some(said)) => found.extend(said),
+            Ok(None) => writeln!(
+                err,
+                "keepalived is not installed here: its own check was left out"
+            )?,
+            Err(why) => writeln!(err, "keepalived -t could not be run: {why}")?,
+        }
+    }
+    if let [one, other] = documents {
+        found.extend(lint_pair(one, other));
+    }
+    Ok(found)
+}
+
+fn install(args: &Install, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let steps = plan(config, &program()?)?;
+    let installer = Installer::new(config, &args.root)?;
+    if args.dry_run {
+        for step in &steps {
+            let path = installer.at(step);
+            let what = match step.what {
+                What::Directory => "make the directory",
+                What::Fifo => "make the FIFO",
+                What::Initial(_) => "write, if it is missing,",
+                What::File { .. } => "write",
+            };
+            writeln!(out, "would {what} {}", path.display())?;
+        }
+        return Ok(0);
+    }
+    if args.no_exec {
+        writeln!(out, "did not ask keepalived about the new configuration")?;
+    } else if let Some(said) = installer.verify(&steps)? {
+        writeln!(out, "keepalived accepts the new configuration")?;
+        for finding in said {
+            writeln!(out, "{finding}")?;
+        }
+    } else {
+        writeln!(
+            out,
+            "keepalived is not installed: the new configuration was not checked"
+        )?;
+    }
+    for step in &steps {
+        writeln!(out, "{}", installer.take(step)?)?;
+    }
+    out.write_all(NEXT.as_bytes())?;
+    Ok(0)
+}
+
+const NEXT: &str = "
+Next, on this node:
+    systemd-tmpfiles --create /etc/tmpfiles.d/rha.conf
+    sysctl --load=/etc/sysctl.d/60-rha.conf
+    systemctl daemon-reload
+    systemctl enable --now rha-event.service rha.service
+    systemctl enable keepalived.service
+    systemctl restart keepalived.service    # if this node has the VIP, it moves
+Then the same on the other nodes, and: rha doctor
+";

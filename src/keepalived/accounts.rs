@@ -1,0 +1,45 @@
+//! Users and groups of this host, from /etc/passwd and /etc/group.
+
+use std::path::Path;
+
+/// The numeric id of a name in a file like /etc/passwd or /etc/group; `None` if it is not there.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn id(file: &Path, name: &str) -> std::io::Result<Option<u32>> {
+    let text = std::fs::read_to_string(file)?;
+    Ok(text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then_some(())?;
+        fields.nth(1)?.parse().ok()
+    }))
+}
+
+/// The names in a file like /etc/passwd; `None` if it cannot be read.
+#[must_use]
+pub fn names(file: &Path) -> Option<std::collections::BTreeSet<String>> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let names = text.lines().filter_map(|line| line.split(':').next());
+    Some(names.map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ids() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("passwd");
+        std::fs::write(
+            &file,
+            "root:x:0:0:root:/root:/bin/sh\nrha:x:998:997::/:\nbad:x\n",
+        )
+        .unwrap();
+        assert_eq!(id(&file, "rha").unwrap(), Some(998));
+        assert_eq!(id(&file, "bad").unwrap(), None);
+        assert_eq!(id(&file, "nobody").unwrap(), None);
+        assert!(names(&file).unwrap().contains("rha"));
+        assert!(id(&directory.path().join("none"), "root").is_err());
+    }
+}
