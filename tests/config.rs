@@ -1,5 +1,7 @@
 //! The configuration: what is shipped loads, and every mistake gets its own clear line.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails there
+
 use std::path::Path;
 use std::time::Duration;
 
