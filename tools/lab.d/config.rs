@@ -63,6 +63,7 @@ runtime = {runtime}
 
 [keepalived]
 pidfile = {pidfile}
+check_interval = "0s"
 config = {keepalived_conf}
 
 [[alarm.sink]]
