@@ -357,8 +357,10 @@ mod tests {
     /// started after the cut, everything is compared.
     #[test]
     fn a_cut_journal_is_compared_from_the_next_start_on() {
-        let mut story = Story::default();
-        story.records = fixture::failover();
+        let mut story = Story {
+            records: fixture::failover(),
+            ..Story::default()
+        };
         let last = story.records.last().unwrap();
         (story.seq, story.now) = (last.seq.next(), last.at);
         // The story goes on with the state that its records lead to.
