@@ -7,7 +7,7 @@ use rha::model::record::{Record, Seq};
 use rha::model::redis::{Grade, RedisId};
 
 use super::effects::Act as EffectAct;
-use super::redis::TIMEOUT_US;
+use super::probe::TIMEOUT_US;
 use super::{Action, MS, SECOND, World};
 
 /// From the start of the process to its first look at the world.
@@ -45,7 +45,7 @@ pub(super) enum Act {
     Begin(u64),
     /// The doorbell: there are lines in the spool.
     Spool(u64),
-    Fact(u64, Event),
+    Fact(u64, Box<Event>),
     /// A check of the local Redis; a nudged one is not repeated.
     Check {
         life: u64,
@@ -130,7 +130,7 @@ impl World {
     /// Tells the agent something in a while; nobody hears it where no agent runs then.
     pub(super) fn inform(&mut self, node: usize, us: u64, event: Event) {
         let life = self.nodes[node].agent.life;
-        self.after(us, Action::Agent(node, Act::Fact(life, event)));
+        self.after(us, Action::Agent(node, Act::Fact(life, Box::new(event))));
     }
 
     pub(super) fn agent_acts(&mut self, node: usize, act: Act) {
@@ -139,7 +139,7 @@ impl World {
         match act {
             Act::Begin(life) if life == present && running => self.begin(node),
             Act::Spool(life) if life == present && ready => self.take_spool(node),
-            Act::Fact(life, event) if life == present && ready => self.take(node, event, None),
+            Act::Fact(life, event) if life == present && ready => self.take(node, *event, None),
             Act::Check { life, again } if life == present && ready => self.check_redis(node, again),
             Act::Checked {
                 life,
@@ -337,7 +337,6 @@ impl World {
     fn timer_rings(&mut self, node: usize) {
         let mono = self.mono(node);
         self.nodes[node].agent.timer = None;
-        // Each timer at most once: what one arms is due later.
         for _ in 0..8 {
             let next = self.nodes[node].agent.state.next_deadline();
             let Some((deadline, armed)) = next.filter(|(_, armed)| armed.due_us <= mono) else {
@@ -373,7 +372,11 @@ impl World {
         self.tell_record(node, &record);
         if !record.decision.effects.is_empty() {
             let life = self.nodes[node].agent.life;
+            // Effects are handed out in the order of their records.
             let us = self.lag(JOURNAL_US);
+            let flushed = &mut self.nodes[node].lanes.flushed;
+            *flushed = (*flushed).max(self.now + us);
+            let us = *flushed - self.now;
             self.after(us, Action::Effect(node, EffectAct::Start(life, seq)));
         }
         self.nodes[node].records.push(record);

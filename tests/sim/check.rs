@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rha::model::alarm::AlarmStatus;
 use rha::model::redis::RedisRole;
 use rha::model::role::Role;
+use rha::model::vrrp::VrrpState;
 
 use super::{Part, SECOND, World};
 
@@ -59,7 +60,7 @@ impl World {
         for (node, host) in self.nodes.iter().enumerate() {
             match self.refold(node) {
                 Err(difference) => {
-                    wrong.push(format!("{} does not replay:\n{difference}", host.name))
+                    wrong.push(format!("{} does not replay:\n{difference}", host.name));
                 }
                 Ok(state) if host.agent.ready && state != host.agent.state => {
                     wrong.push(format!("{}: the records fold to another state", host.name));
@@ -90,15 +91,15 @@ impl World {
         }
         for (node, host) in self.nodes.iter().enumerate() {
             let (role, redis, name) = (host.agent.state.role, host.redis.role, &host.name);
+            let vrrp = host.keepalived.state;
             let fits = match role {
                 Role::Primary => host.vip && redis == RedisRole::Master,
-                Role::Replica => !host.vip && redis == RedisRole::Replica,
+                Role::Replica => redis == RedisRole::Replica && vrrp == Some(VrrpState::Backup),
                 _ => false,
             };
             if !fits {
                 wrong.push(format!(
-                    "{name} is {role}, its Redis {redis}, the VIP there: {}",
-                    host.vip
+                    "{name} is {role}, its Redis {redis}, its keepalived {vrrp:?}"
                 ));
             }
             if let Some(incident) = &host.agent.state.incident {

@@ -20,6 +20,8 @@ const LOOK_US: u64 = 50 * MS;
 /// What is under way on a node.
 #[derive(Debug, Default)]
 pub struct Lanes {
+    /// When the last record with effects was on the disk.
+    pub(super) flushed: u64,
     fast_free: u64,
     process_free: u64,
     role: Option<EffectId>,
