@@ -9,13 +9,13 @@ use crate::agent::api;
 use crate::agent::direct::Direct;
 use crate::config::Config;
 
-/// Is Redis well here? For keepalived's vrrp_script
+/// Tell keepalived whether Redis is well here
 ///
-/// The agent answers with what its fall and rise counters say. While it is down, the check looks at Redis
-/// itself, once. Exit 0 for well, 1 for not.
+/// For a vrrp_script. The agent answers with what its fall and rise counters say; while it is down, the check
+/// asks Redis itself, once. Exit status: 0 if Redis is well, 1 if not.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The instance; may be left out where there is only one.
+    /// The instance; can be left out where there is only one
     instance: Option<String>,
 }
 

@@ -6,9 +6,11 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 
 /// Print the completions for a shell
+///
+/// Example: `rha completions bash > /etc/bash_completion.d/rha`
 #[derive(Debug, Clone, Args)]
 pub struct CompletionsArgs {
-    /// Which shell
+    /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
 }

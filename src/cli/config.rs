@@ -10,7 +10,7 @@ use crate::config::import::{OldConfig, import};
 use crate::config::{Config, Error};
 use crate::keepalived::load::load;
 
-/// Check, print or make the configuration
+/// Check, print or import the configuration
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -20,14 +20,16 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say everything that is wrong with the configuration
+    ///
+    /// One line for each mistake: file, line, key, and what to do. Exit status: 2 if there is one.
     Check {
-        /// Check it as this node instead of this host
+        /// Check it as on this node; left out, this host
         #[arg(long, value_name = "NAME")]
         node: Option<String>,
     },
-    /// Print the configuration that is in force, with every default
+    /// Print the configuration in force, with every default
     Show {
-        /// Print it as this node sees it instead of this host
+        /// Print it as on this node; left out, this host
         #[arg(long, value_name = "NAME")]
         node: Option<String>,
     },
@@ -35,10 +37,13 @@ enum Command {
     ///
     /// The file is read, never executed. What the old files cannot know is marked FILL IN in the new
     /// one, and `rha config check` names it until it is filled in.
+    ///
+    /// Example: `rha config import config.sh --keepalived keepalived.conf > rha.toml`
     Import {
         /// The old config.sh
         file: PathBuf,
-        /// An old keepalived.conf, for interface, virtual_router_id, priorities and addresses
+        /// An old keepalived.conf, for interface, virtual_router_id, priorities and addresses; can be given
+        /// several times, once for each node
         #[arg(long, value_name = "FILE")]
         keepalived: Vec<PathBuf>,
     },

@@ -15,18 +15,23 @@ use crate::views::history::Filter;
 
 /// List what happened, what was decided about it, and why
 ///
-/// Health checks that say what the check before them said are left out, unless --all asks for them.
+/// The last 50 records, oldest first. Health checks that say what the check before them said are left out,
+/// unless --all asks for them.
+///
+/// Example: `rha history --since "10m ago" --why`
+///
+/// Example: `rha history --kind redis-exited -n 0 --output jsonl`
 #[derive(Debug, Clone, Args)]
 pub struct HistoryArgs {
-    /// From then on: `2h ago`, `14:00`, `yesterday 14:00`, `2026-08-03 14:00` or RFC 3339
+    /// Records from this time on: `2h ago`, `14:00`, `yesterday 14:00`, `2026-08-03 14:00` or RFC 3339
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
 
-    /// Before then
+    /// Records before this time, written as for --since
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
 
-    /// Only events of this kind (repeatable)
+    /// Only events of this kind; can be given several times
     #[arg(long = "kind", value_name = "KIND", value_parser = PossibleValuesParser::new(Event::KINDS))]
     pub kinds: Vec<String>,
 
@@ -34,20 +39,20 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
 
-    /// Only what this rule decided
+    /// Only what this rule decided; `rha machine` lists the rules
     #[arg(long, value_name = "RULE", hide_possible_values = true,
           value_parser = PossibleValuesParser::new(TABLE.iter().map(|row| row.id)))]
     pub rule: Option<String>,
 
-    /// The last N records; 0 for all [default: 50, with --since: all]
+    /// Only the last N records; 0 for all [default: 50, with --since: all]
     #[arg(short = 'n', value_name = "N")]
     pub limit: Option<usize>,
 
-    /// Quiet health checks too
+    /// Show quiet health checks too
     #[arg(long)]
     pub all: bool,
 
-    /// Below each row of the table: why, what was ordered, and by whom
+    /// Explain each row of the table: why, what was ordered, and by whom
     #[arg(long)]
     pub why: bool,
 

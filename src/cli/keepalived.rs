@@ -27,35 +27,40 @@ pub struct Args {
 enum Command {
     /// Print the keepalived.conf of a node
     Render {
-        /// The node; this host's by default
+        /// The node; left out, this host
         #[arg(long, value_name = "NAME")]
         node: Option<String>,
     },
-    /// Say what is wrong with any keepalived.conf
+    /// Find the mistakes in any keepalived.conf
     ///
-    /// With the files of two nodes, also what they say against each other. Exit code 3 if there are
-    /// errors, 0 if there are only warnings or nothing at all.
+    /// Also those that keepalived -t lets through, and with the files of two nodes, where the two contradict
+    /// each other. Exit status: 3 if there are errors, 0 if there are only warnings or nothing at all.
+    ///
+    /// Example: `rha keepalived lint /etc/keepalived/keepalived.conf`
     Lint {
-        /// The file, and that of the other node
+        /// The file, and the other node's if there is one
         #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Read the files only: do not run keepalived -t, and do not look for users on this host
         #[arg(long)]
         no_exec: bool,
-        /// How findings are printed
+        /// How to print it
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
-    /// Put this node's files in place: keepalived.conf, FIFO, track files, units, tmpfiles.d, sysctl.d
+    /// Put this node's files in place
     ///
-    /// An older keepalived.conf is kept as keepalived.conf.bak-N. Nothing is started or restarted: the
-    /// commands for that are printed at the end. What is in place already is left alone.
+    /// keepalived.conf, the notify FIFO, the track files, the systemd units, and files for tmpfiles.d and
+    /// sysctl.d. An older keepalived.conf is kept as keepalived.conf.bak-N, and what is in place already is left
+    /// alone. Nothing is started or restarted: the commands for that are printed at the end.
+    ///
+    /// Example: `rha keepalived install --dry-run`
     Install(Install),
 }
 
 #[derive(Debug, clap::Args)]
 struct Install {
-    /// The node; this host's by default
+    /// The node; left out, this host
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
     /// Put everything below this directory

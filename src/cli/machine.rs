@@ -7,23 +7,25 @@ use clap::Args;
 
 use super::render::{Screen, machine as render};
 
-/// Print the transition table: every decision that rha can take
+/// Print the transition table, every decision that rha can take
+///
+/// It is the table that decides, so it cannot be out of date.
 #[derive(Debug, Clone, Args)]
 #[group(multiple = false)]
 pub struct MachineArgs {
-    /// For people: one entry for each rule, by trigger (the default)
+    /// Print text for people, rule by rule (the default)
     #[arg(long)]
     pub table: bool,
 
-    /// A state diagram for Mermaid (GitHub draws it)
+    /// Print a state diagram for Mermaid, which GitHub draws
     #[arg(long)]
     pub mermaid: bool,
 
-    /// A graph for Graphviz
+    /// Print a graph for Graphviz
     #[arg(long)]
     pub dot: bool,
 
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }

@@ -39,15 +39,21 @@ mod exit {
     pub const TROUBLE: u8 = 3;
 }
 
-/// Redis high availability behind keepalived, with a record of everything.
+/// Keep a Redis pair alive behind a keepalived VIP, and record every step
 ///
-/// The agent (`rha run`) watches the local Redis, listens to keepalived through `rha-event`, decides
-/// promotion and demotion, and journals every fact and decision before acting on it. The other commands
-/// ask the agent, or read its journal while it is down.
+/// The agent (`rha run`) watches the local Redis, hears keepalived through `rha-event`, and decides
+/// promotion and demotion. Every fact and every decision is in the journal before anything is done about
+/// it. The other commands ask the agent; history, replay and verify read its journal while it is down.
+///
+/// First day: `rha config check`, `rha keepalived install`, `rha status`.
+///
+/// After a failover: `rha history --since "1h ago" --why`.
+///
+/// Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 looked and found trouble.
 #[derive(Debug, Parser)]
 #[command(name = "rha", version, arg_required_else_help = true)]
 struct Cli {
-    /// The configuration file.
+    /// The configuration file
     #[arg(
         long,
         short = 'c',
@@ -64,7 +70,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the agent: in the foreground, or as a systemd service (Type=notify)
+    /// Run the agent
+    ///
+    /// In the foreground, or as a systemd service (Type=notify, with a watchdog). SIGTERM ends it and
+    /// leaves Redis and the VIP as they are; SIGHUP makes it read the configuration again. It logs to
+    /// standard error: one line for each change, and more with RHA_LOG=debug.
     Run,
     Status(status::StatusArgs),
     History(history::HistoryArgs),

@@ -8,29 +8,31 @@ use super::render::Problem;
 use crate::agent::api::{self, Answer};
 use crate::config::{Config, parse_duration};
 
-/// Suspend automatic actions
+/// Suspend automatic actions for a while
 ///
 /// While it is paused, rha goes on checking and recording, but promotes nothing, demotes nothing and tells
 /// keepalived nothing, whatever happens to Redis. When it ends, everything is looked at again at once.
+///
+/// Example: `rha pause --for 30m --reason "new kernel on lvs1"`
 #[derive(Debug, clap::Args)]
 pub struct PauseArgs {
-    /// The instance; all of this node where it is left out.
+    /// The instance; left out, all instances of this node
     instance: Option<String>,
-    /// Why: it is shown in status and history.
+    /// Why; status and history show it
     #[arg(long, short)]
     reason: String,
-    /// For how long, such as 30m or 2h; the pause then ends by itself.
+    /// For how long, such as 30m or 2h; then the pause ends by itself
     #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = period)]
     period: std::time::Duration,
-    /// Until `rha resume`, however long that takes.
+    /// Pause until `rha resume`, however long that takes
     #[arg(long, conflicts_with = "period")]
     until_resumed: bool,
 }
 
-/// End a pause
+/// End a pause now
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
-    /// The instance; all of this node where it is left out.
+    /// The instance; left out, all instances of this node
     instance: Option<String>,
 }
 

@@ -14,6 +14,9 @@ use crate::model::event::RedisRequest;
 use crate::model::redis::RedisRole;
 
 /// Start, stop, restart or look at the local Redis
+///
+/// The agent does it, and records who asked. While no agent runs, this command does it itself, unrecorded.
+/// The port and the process say whether Redis runs, never a pidfile.
 #[derive(Debug, clap::Args)]
 pub struct RedisArgs {
     #[command(subcommand)]
@@ -22,20 +25,29 @@ pub struct RedisArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Start Redis as a replica of nobody, and wait until it is ready
+    /// Start Redis and wait until it is ready
+    ///
+    /// It starts as a replica of nobody, with the command or the unit of the configuration; from there on the
+    /// agent decides whom it follows, or that it serves.
     Start(Which),
-    /// Stop Redis and wait until it is gone; on the primary this is a failover
+    /// Stop Redis and wait until it is gone
+    ///
+    /// On the primary this is a failover.
     Stop(Which),
-    /// Stop, then start
+    /// Stop Redis, then start it
+    ///
+    /// On the primary this is a failover: Redis comes back as a replica.
     Restart(Which),
-    /// Ask Redis how it is: exit 0 if it is well, 3 if not
+    /// Ask Redis how it is
+    ///
+    /// Exit status: 0 if it is well, 3 if not.
     Status(Which),
 }
 
 /// Which Redis.
 #[derive(Debug, clap::Args)]
 struct Which {
-    /// The instance; may be left out where there is only one.
+    /// The instance; can be left out where there is only one
     instance: Option<String>,
 }
 

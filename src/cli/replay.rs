@@ -13,16 +13,18 @@ use crate::replay::{Difference, Divergence, Report, Verdict, rerun};
 use crate::views::Sentence;
 use crate::views::json::{DecisionJson, SCHEMA};
 
-/// Run the machine over the journal again and compare every decision with the recorded one
+/// Decide every record of the journal again, and compare
 ///
-/// Exit code 3 if one differs; the first is shown. Touches nothing.
+/// The machine runs over the recorded events and must come to the recorded decisions. Only reads: Redis,
+/// keepalived and the journal are not touched. Exit status: 3 if a decision differs; the first is shown,
+/// recorded and computed side by side.
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArgs {
-    /// The last record to replay
+    /// Stop after the record of this number
     #[arg(long, value_name = "SEQ")]
     pub until: Option<u64>,
 
-    /// Count how many times each rule decided, too
+    /// Count how often each rule decided, too
     #[arg(long)]
     pub rules: bool,
 

@@ -9,9 +9,10 @@ use crate::agent::api;
 use crate::config::Config;
 use crate::views::status::Status;
 
-/// Show what this node is, what it sees and what it holds true
+/// Show the role of this node, and what it knows of Redis, keepalived and the VIP
 ///
-/// Exit 0 if every instance is served or ready to serve, 3 if one is in trouble.
+/// The agent answers. Exit status: 3 if an instance is neither primary nor replica, is paused, has an incident
+/// open, or has no keepalived; else 0.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     /// How to print it

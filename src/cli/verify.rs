@@ -9,9 +9,10 @@ use super::render::{ReportForm, counted, plain};
 use crate::model::record::Seq;
 use crate::views::json::SCHEMA;
 
-/// Check every record of the journal against its hash and the record before it
+/// Check that no record of the journal was altered or lost
 ///
-/// Exit code 3 if one is bad; the first is named.
+/// Each record carries a hash of itself and of the record before it. Exit status: 3 if one is bad; the first
+/// is named.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
     /// How to print it

@@ -21,6 +21,16 @@ pub fn now_us() -> u64 {
     u64::try_from(now().as_micros()).unwrap_or(u64::MAX)
 }
 
+/// A moment of [`now_us`] in microseconds of `CLOCK_BOOTTIME`, by which rha's records are stamped. The two clocks
+/// differ by the time that this machine was suspended.
+pub fn boottime(us: u64) -> u64 {
+    let micros = |clock| {
+        let now = clock_gettime(clock);
+        now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+    };
+    us.saturating_add_signed(micros(ClockId::Boottime) - micros(ClockId::Monotonic))
+}
+
 /// Looks until `look` succeeds, at most for `limit`; then the error says what was seen last.
 pub fn wait_for<T>(
     what: &str,

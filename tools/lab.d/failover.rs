@@ -47,7 +47,7 @@ fn round(world: &mut World, number: u32, pause_us: u64) -> anyhow::Result<(u64, 
     let tally = writing.finish()?;
     let [from, to] = [old, new].map(|index| &world.hosts[index].name);
     say(format_args!(
-        "round {number}: {from} -> {to}, writes accepted again after {} ms ({} errors: {}), {} of {} lost",
+        "round {number}: {from} -> {to}, a write accepted after {} ms ({} failed before, first: {}), {} of {} lost",
         ms(outage_us),
         gap.errors,
         gap.error,

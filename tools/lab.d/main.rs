@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod shell;
 mod stage;
+mod story;
 mod walkthrough;
 mod world;
 
@@ -32,9 +33,11 @@ use crate::report::{Verdict, say};
 use crate::stage::Stage;
 use crate::world::World;
 
-/// Hosts as network namespaces on one machine, with real keepalived, Redis and rha.
+/// Make hosts of network namespaces on this machine, with real keepalived, Redis and rha in each
+///
+/// Needs no root where user namespaces are allowed. Leaves nothing behind when it ends, however it ends.
 #[derive(Parser)]
-#[command(name = "lab", version)]
+#[command(name = "tools/lab", version)]
 struct Cli {
     #[command(flatten)]
     world: WorldArgs,
@@ -66,27 +69,27 @@ pub struct WorldArgs {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// The test section of the original manual, step by step
+    /// Walk through the test section of the original manual, step by step (about 20 s)
     Walkthrough {
-        /// The last line is one JSON object
+        /// End with one JSON object in a line of its own
         #[arg(long)]
         json: bool,
     },
-    /// kill -9 of the primary's Redis, again and again, with a client at the VIP
+    /// Kill the primary's Redis again and again (kill -9), with a client that writes to the VIP
     Failover {
-        /// How often
+        /// How many times
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
-        /// The client waits so long between two writes, in microseconds
+        /// How long the client waits between two writes, in microseconds
         #[arg(long, default_value_t = 0)]
         pause_us: u64,
-        /// The last line is one JSON object
+        /// End with one JSON object in a line of its own
         #[arg(long)]
         json: bool,
     },
-    /// One failover and return, told live
+    /// Show one failover and return, live
     Demo,
-    /// A world to play with: commands from stdin, `help` lists them
+    /// Make a world to play with; it reads commands, and `help` lists them
     Shell,
     /// The writing client (the lab starts it in the client's namespace)
     #[command(hide = true)]

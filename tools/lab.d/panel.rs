@@ -58,9 +58,9 @@ impl Panel {
         }
     }
 
-    /// Lets the reader read, or prints the picture once for one who is not there.
-    pub fn pause(&mut self, world: &World, client: Option<&Writing>) {
-        let end = now() + READING;
+    /// Lets the reader read so many sentences, or prints the picture once for one who is not there.
+    pub fn pause(&mut self, world: &World, client: Option<&Writing>, sentences: u32) {
+        let end = now() + READING * sentences;
         while self.live && now() < end {
             self.frame(world, client);
         }
@@ -97,7 +97,8 @@ impl Panel {
     }
 }
 
-fn row(host: &Host, world: &World) -> String {
+/// A host in one line: who has the VIP, what rha has decided, what Redis is.
+pub fn row(host: &Host, world: &World) -> String {
     let vip = match host.holds(world.plan.vip()) {
         Ok(true) => styled(GREEN.bold(), "VIP"),
         _ => styled(DIM, " - "),

@@ -1,38 +1,43 @@
 //! A world to play with: one command in each line of stdin.
 
-use std::io::BufRead;
+use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Context, bail};
 use rustix::process::Signal;
 
 use crate::host::Service;
+use crate::panel::row;
 use crate::report::{BOLD, RED, Verdict, say, styled};
 use crate::run::in_netns;
 use crate::world::World;
 
 const HELP: &str = "\
-show                             every host: its role, its Redis, and who has the VIP
+show                             every host: who has the VIP, its role, its Redis
 settle                           wait until one host serves and all others follow it
 alarms                           what the alarm sink was told
-redis HOST start|stop|restart    rha redis ...
-redis HOST kill|hang|resume      SIGKILL, SIGSTOP, SIGCONT
+redis HOST start|stop|restart    rha redis ... on that host
+redis HOST kill|hang|resume      SIGKILL, SIGSTOP or SIGCONT to its Redis
 cut HOST, heal HOST              take its port out of the switch (carrier stays), or put it back
 link HOST up|down                its cable
 start HOST SERVICE               SERVICE is rha, rha-event or keepalived
 stop HOST SERVICE                SIGTERM
 kill HOST SERVICE                SIGKILL, without a last word
-rha HOST ARGS...                 rha on that host
+rha HOST ARGS...                 rha on that host: status, history --why, pause --reason test ...
 logs HOST                        the end of its logs
-sh HOST, sh client               a shell there (its files are in /run/lab/HOST)
-quit                             the end of the world";
+sh HOST, sh client               a shell there (a host's files are in /run/lab/HOST)
+quit                             the end of the world
+Try: redis lvs1 kill, then show, then rha lvs2 history --why";
 
-/// Reads commands until `quit` or the end of stdin. A command that fails is told and makes the exit code 1.
+/// Reads commands until `quit` or the end of stdin. A command that fails is told; in a script it makes the exit
+/// code 1, at a terminal it is part of playing.
 pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
     say(styled(
         BOLD,
         "The world is up. help lists what can be done to it.",
     ));
+    let at_terminal = std::io::stdin().is_terminal();
     let mut ok = true;
+    prompt(at_terminal);
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -41,13 +46,23 @@ pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
             ["quit"] => break,
             _ => {
                 if let Err(error) = command(world, &words) {
-                    ok = false;
+                    ok = at_terminal;
                     say(styled(RED, format_args!("{error:#}")));
                 }
             }
         }
+        prompt(at_terminal);
     }
     Ok(Verdict::plain(ok))
+}
+
+fn prompt(at_terminal: bool) {
+    if at_terminal {
+        let mut out = anstream::stdout();
+        // A terminal that went away ends stdin as well.
+        let _ = write!(out, "{} ", styled(BOLD, "lab>"));
+        let _ = out.flush();
+    }
 }
 
 fn command(world: &mut World, words: &[&str]) -> anyhow::Result<()> {
@@ -100,21 +115,6 @@ fn service(name: &str) -> anyhow::Result<Service> {
 
 fn show(world: &World) {
     for host in &world.hosts {
-        let vip = match host.holds(world.plan.vip()) {
-            Ok(true) => "VIP",
-            Ok(false) => "-",
-            Err(_) => "?",
-        };
-        let redis = host.info().map_or_else(
-            |error| format!("{error:#}"),
-            |info| format!("{} {} online", info.get("role"), info.slaves_online()),
-        );
-        let status = host
-            .status()
-            .map_or_else(|error| format!("{error:#}"), |status| status.line());
-        say(format_args!(
-            "{} {} {vip} redis: {redis}\n    {status}",
-            host.name, host.address
-        ));
+        say(row(host, world));
     }
 }
