@@ -1,6 +1,8 @@
 //! Against real redis-server processes on loopback ports. A machine without redis-server skips loudly; on CI
 //! that is a failure.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // a test: what fails is shown, what is skipped is said
+
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -968,7 +970,7 @@ async fn a_start_that_cannot_work_says_why() {
         "neither start nor unit",
     );
     let mut bench = Bench::new(port, |config| {
-        config.start = vec!["/nonexistent/redis".to_owned()]
+        config.start = vec!["/nonexistent/redis".to_owned()];
     });
     fails(
         bench.carry_out(Effect::StartRedis).await,
