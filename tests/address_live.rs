@@ -2,8 +2,9 @@
 //! Where that is not permitted it skips loudly; on CI that is a failure.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::process::{Command, Stdio};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use rha::model::record::Seq;
 use rha::model::redis::Endpoint;
 use rha::wire::netlink::{AddressChanges, Netlink};
 use rha::wire::redis::{SharedLink, Target};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 
@@ -182,6 +185,7 @@ fn executor(dir: &std::path::Path) -> (Executor, mpsc::Receiver<Incoming>) {
         unit: None,
         start_timeout: Duration::from_secs(1),
         stop_timeout: Duration::from_secs(1),
+        may_drain: true,
         eligible_file: dir.join("eligible"),
         bias_file: dir.join("bias"),
     };
@@ -220,7 +224,7 @@ async fn the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever() 
         index,
     };
 
-    executor.start(id(1, 0), Effect::Drain { hold_ms: 100 });
+    executor.start(id(1, 0), 0, Effect::Drain { hold_ms: 100 });
     let Outcome::Refused(why) = outcome(&mut outcomes).await else {
         panic!("without arp_ignore two hosts would answer ARP");
     };
@@ -230,8 +234,8 @@ async fn the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever() 
     // The first time is the warming up.
     for seq in 2..5 {
         let began = Instant::now();
-        executor.start(id(seq, 0), Effect::Drain { hold_ms: 200 });
-        executor.start(id(seq, 1), Effect::SetEligible { eligible: false });
+        executor.start(id(seq, 0), 0, Effect::Drain { hold_ms: 200 });
+        executor.start(id(seq, 1), 0, Effect::SetEligible { eligible: false });
         let drained = outcome(&mut outcomes).await;
         assert!(drained.is_done(), "{drained}");
         assert!(outcome(&mut outcomes).await.is_done());
@@ -251,7 +255,7 @@ async fn the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever() 
         "left behind by a crash"
     );
 
-    executor.start(id(6, 0), Effect::Drain { hold_ms: 60_000 });
+    executor.start(id(6, 0), 0, Effect::Drain { hold_ms: 60_000 });
     assert!(outcome(&mut outcomes).await.is_done());
     executor.stop().await;
     assert!(
@@ -271,13 +275,13 @@ async fn a_vip_left_behind_is_removed_whatever_its_prefix() {
     ip("addr add 192.0.2.10/24 dev eth9");
     ip("addr add 192.0.2.161/24 dev eth9");
     let id = |index| EffectId { seq: Seq(1), index };
-    executor.start(id(0), Effect::RemoveVip);
+    executor.start(id(0), 0, Effect::RemoveVip);
     let removed = Outcome::Done("192.0.2.161 removed from eth9".to_owned());
     assert_eq!(outcome(&mut outcomes).await, removed);
     let netlink = Netlink::open().unwrap();
     assert!(!is_on(&netlink, VIP, "eth9").await);
     assert!(is_on(&netlink, "192.0.2.10", "eth9").await, "only the VIP");
-    executor.start(id(1), Effect::RemoveVip);
+    executor.start(id(1), 0, Effect::RemoveVip);
     let absent = Outcome::Done("192.0.2.161 was not on eth9".to_owned());
     assert_eq!(outcome(&mut outcomes).await, absent);
 }
@@ -288,24 +292,12 @@ async fn following_waits_for_the_end_of_the_drain() {
         return;
     }
     links();
-    let redis = Command::new("redis-server")
-        .args(["--port", "6379", "--bind", "127.0.0.1", "--save", ""])
-        .stdout(Stdio::null())
-        .spawn();
-    let Ok(mut redis) = redis else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "redis-server must be installed on CI"
-        );
-        eprintln!("SKIPPED: there is no redis-server on this machine");
+    let Some(mut redis) = redis().await else {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
     let (executor, mut outcomes) = executor(dir.path());
     executor.prepare_drain().unwrap();
-    while std::net::TcpStream::connect(("127.0.0.1", 6379)).is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
     let mut changes = AddressChanges::subscribe().unwrap();
     let vip = Endpoint {
         host: VIP.to_owned(),
@@ -317,6 +309,7 @@ async fn following_waits_for_the_end_of_the_drain() {
             seq: Seq(1),
             index: 0,
         },
+        0,
         Effect::Drain { hold_ms: 500 },
     );
     assert!(outcome(&mut outcomes).await.is_done());
@@ -330,6 +323,7 @@ async fn following_waits_for_the_end_of_the_drain() {
             seq: Seq(1),
             index: 1,
         },
+        0,
         Effect::Follow { target: vip },
     );
     let followed = outcome(&mut outcomes).await;
@@ -339,4 +333,80 @@ async fn following_waits_for_the_end_of_the_drain() {
     assert!(followed.is_done(), "{followed}");
     assert!(took >= Duration::from_millis(500), "{took:?}");
     assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+/// A Redis at all addresses; `None`, said loudly, where there is none.
+async fn redis() -> Option<Child> {
+    let redis = Command::new("redis-server")
+        .args(["--port", "6379", "--protected-mode", "no", "--save", ""])
+        .stdout(Stdio::null())
+        .spawn();
+    let Ok(redis) = redis else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "redis-server must be installed on CI"
+        );
+        eprintln!("SKIPPED: there is no redis-server on this machine");
+        return None;
+    };
+    while std::net::TcpStream::connect(("127.0.0.1", 6379)).is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Some(redis)
+}
+
+/// A client at the VIP that only listens.
+async fn subscriber() -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("192.0.2.10:0".parse().unwrap()).unwrap();
+    let at = SocketAddr::new(VIP.parse().unwrap(), 6379);
+    let mut client = socket.connect(at).await.unwrap();
+    client.write_all(b"SUBSCRIBE news\r\n").await.unwrap();
+    let mut reply = [0; 64];
+    assert!(client.read(&mut reply).await.unwrap() > 0);
+    client
+}
+
+/// After the VIP has left, nothing can be sent from its address, so a client that waits would wait for ever.
+#[tokio::test]
+async fn clients_that_only_wait_are_told_although_the_vip_has_left() {
+    if !inside("clients_that_only_wait_are_told_although_the_vip_has_left") {
+        return;
+    }
+    links();
+    ip("addr add 192.0.2.10/24 dev eth9");
+    let Some(mut redis) = redis().await else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (executor, mut outcomes) = executor(dir.path());
+    executor.prepare_drain().unwrap();
+    let netlink = Netlink::open().unwrap();
+    ip("addr add 192.0.2.161/32 dev eth9");
+    let mut client = subscriber().await;
+    ip("addr del 192.0.2.161/32 dev eth9");
+    let target = Endpoint {
+        host: VIP.to_owned(),
+        port: 6379,
+    };
+    let id = EffectId {
+        seq: Seq(1),
+        index: 0,
+    };
+    let began = Instant::now();
+    executor.start(id, 0, Effect::Follow { target });
+    let told = timeout(Duration::from_secs(2), client.read(&mut [0; 64])).await;
+    let told_after = began.elapsed();
+    let followed = outcome(&mut outcomes).await;
+    let followed_after = began.elapsed();
+    redis.kill().unwrap();
+    redis.wait().unwrap();
+    eprintln!("told after {told_after:?}, followed after {followed_after:?}");
+    match told.expect("the client is told") {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(followed.is_done(), "{followed}");
+    assert!(!is_on(&netlink, VIP, "lo").await, "lent for a moment only");
 }

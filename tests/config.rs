@@ -49,7 +49,7 @@ fn the_shipped_file_loads_on_the_host_that_it_names() {
     let settings = config.settings(&config.instances[0]);
     assert_eq!(settings.rank, 1);
     assert_eq!(settings.peers, ["lvs1"]);
-    assert_eq!(settings.bias, 2);
+    assert_eq!(settings.bias, 4);
     assert_eq!(
         settings.own,
         Endpoint {
@@ -128,12 +128,16 @@ fn priorities_are_as_high_as_the_bias_allows() {
     let config = parse(&format!("{SMALL}{third}")).unwrap();
     let instance = &config.instances[0];
     let priorities: Vec<_> = instance.nodes.iter().map(|node| node.priority).collect();
-    assert_eq!((priorities, instance.bias()), (vec![251, 250, 249], 3));
+    assert_eq!((priorities, instance.bias()), (vec![248, 247, 246], 6));
 
     let text = SMALL.replacen("10.0.0.1\"", "10.0.0.1\"\npriority = 90", 1);
     let text = text.replacen("10.0.0.2\"", "10.0.0.2\"\npriority = 100", 1);
     let config = parse(&text).unwrap();
-    assert_eq!(config.instances[0].bias(), 11, "90 + 11 outranks 100");
+    assert_eq!(
+        config.instances[0].bias(),
+        22,
+        "90 + 11 outranks 100, and 90 + 22 outranks 100 + 11"
+    );
     assert_eq!(config.settings(&config.instances[0]).rank, 1);
 }
 
@@ -313,7 +317,7 @@ fn each_mistake_has_its_line() {
         (
             "10.0.0.1\"\n[[instance.node]]",
             "10.0.0.1\"\npriority = 254\n[[instance.node]]\npriority = 253",
-            "rha.toml:11: instance.node.priority: 254 and the bias of 2 that outranks every node make 256; together at most 254",
+            "rha.toml:11: instance.node.priority: 254 and the bias of 4 that outranks every node make 258; together at most 254: choose them lower or closer together, or leave them all out",
         ),
         (
             "10.0.0.1\"\n[[instance.node]]",

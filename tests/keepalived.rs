@@ -90,7 +90,7 @@ fn nodes_differ_only_where_they_must() {
         [
             "# Made for node lvs1 by `rha keepalived render`: change /etc/rha/rha.toml instead.",
             "router_id rha-lvs1",
-            "priority 252",
+            "priority 250",
             "unicast_src_ip 192.168.192.37",
             "192.168.192.38",
         ]

@@ -127,19 +127,19 @@ proptest! {
                 let key = (alarm.incident, alarm.kind, sink);
                 match alarm.status {
                     AlarmStatus::Raised => {
-                        prop_assert!(!over.contains(&key), "{:?} was resolved before", key);
+                        prop_assert!(!over.contains(&alarm.incident), "{:?}: the incident is over", key);
                         prop_assert!(open.insert(key.clone()), "{:?} twice", key);
                     }
                     AlarmStatus::Repeated => prop_assert!(open.contains(&key), "{:?}", key),
                     AlarmStatus::Resolved => {
                         prop_assert!(open.remove(&key), "{:?} was not raised", key);
-                        over.insert(key);
                     }
                 }
             }
             for note in record.decision.notes {
                 if let Note::IncidentClosed(incident) = note {
                     prop_assert!(open.iter().all(|(of, ..)| *of != incident), "{} left an alarm", incident);
+                    over.insert(incident);
                 }
             }
         }

@@ -175,6 +175,7 @@ impl Bench {
             unit: None,
             start_timeout: PATIENCE,
             stop_timeout: PATIENCE,
+            may_drain: false,
             eligible_file: dir.path().join("eligible"),
             bias_file: dir.path().join("bias"),
         };
@@ -202,7 +203,7 @@ impl Bench {
             seq: Seq(self.given),
             index: 0,
         };
-        self.executor.start(id, effect);
+        self.executor.start(id, 0, effect);
         id
     }
 
@@ -466,7 +467,7 @@ async fn promote_and_follow_are_confirmed_and_idempotent() {
     let mut client = std::net::TcpStream::connect(("127.0.0.1", two.port)).unwrap();
     assert_eq!(link.follow(&master).await, Ok(Followed::SteppedDown));
     assert_eq!(link.follow(&master).await, Ok(Followed::Already));
-    link.kill_normal_clients().await.unwrap();
+    link.kill_clients().await.unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(
         client.read(&mut [0; 1]).unwrap(),
@@ -475,6 +476,7 @@ async fn promote_and_follow_are_confirmed_and_idempotent() {
     );
     link.answers().await.unwrap();
     for _ in 0..250 {
+        one.cli(&["SET", "key", "value"]);
         if one.observe().await.replicas_online == 1 {
             break;
         }
@@ -647,6 +649,122 @@ async fn promote_over_the_warm_link_and_over_none() {
     assert!(bench.carry_out(Effect::Promote).await.is_done());
 }
 
+/// A master whose data set takes seconds to send, and a fresh replica of it.
+async fn slow_pair() -> (Server, Server) {
+    let slow = [
+        "--repl-diskless-sync-delay",
+        "0",
+        "--rdb-key-save-delay",
+        "20000",
+    ];
+    let master = Server::start(&slow).await;
+    let script = format!("for i = 1, {KEYS} do redis.call('SET', 'key' .. i, 'value') end");
+    master.cli(&["EVAL", &script, "0"]);
+    let replica = Server::start(&[]).await;
+    let link = replica.link().await;
+    link.follow(&target(master.port).endpoint).await.unwrap();
+    for _ in 0..250 {
+        if replica.observe().await.sync_in_progress {
+            return (master, replica);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no synchronisation began");
+}
+
+const KEYS: u64 = 100;
+
+#[tokio::test]
+async fn a_replica_in_mid_first_sync_is_not_promoted() {
+    if !possible() {
+        return;
+    }
+    let (master, replica) = slow_pair().await;
+    let mut bench = Bench::new(replica.port, |_| {});
+    bench.link.set(Some(replica.link().await));
+    let mut refused = 0;
+    let outcome = loop {
+        match bench.carry_out(Effect::Promote).await {
+            Outcome::Refused(why) => {
+                assert!(why.contains("data set"), "{why}");
+                refused += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => break other,
+        }
+        assert!(refused < 1000, "the synchronisation never ends");
+    };
+    assert!(refused > 10, "the data set takes {KEYS} x 20 ms: {refused}");
+    assert!(outcome.is_done(), "{outcome}");
+    let promoted = replica.observe().await;
+    assert_eq!((promoted.role, promoted.keys), (RedisRole::Master, KEYS));
+    drop(master);
+}
+
+#[tokio::test]
+async fn an_online_replica_counts_from_its_first_acknowledgement() {
+    if !possible() {
+        return;
+    }
+    let (master, replica) = slow_pair().await;
+    let mut early = 0;
+    // The stream is not empty: else the first ping would have to be waited for.
+    master.cli(&["SET", "key1", "again"]);
+    for _ in 0..2000 {
+        let told = master.cli(&["INFO", "replication"]);
+        let seen = master.observe().await.replicas_online;
+        if told.contains("state=online,offset=0") && seen == 0 {
+            early += 1;
+        }
+        if seen == 1 {
+            let told = master.cli(&["INFO", "replication"]);
+            assert!(told.contains("state=online"), "{told}");
+            assert!(!told.contains("offset=0,"), "{told}");
+            assert_eq!(replica.observe().await.keys, KEYS);
+            assert!(early > 0, "Redis said online too early at least once");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the replica never counted");
+}
+
+#[tokio::test]
+async fn a_replica_that_receives_a_data_set_is_looked_at_often() {
+    if !possible() {
+        return;
+    }
+    let (_master, replica) = slow_pair().await;
+    let (events, mut facts) = mpsc::channel(1024);
+    let prober = Prober {
+        instance: "cache".to_owned(),
+        target: target(replica.port),
+        subject: Subject::Own(SharedLink::default()),
+        pace: Pace {
+            interval: Duration::from_secs(60),
+            timeout: TIMEOUT,
+            slow: SLOW,
+        },
+        nudge: Arc::new(Notify::new()),
+        events,
+    };
+    tokio::spawn(prober.run());
+    let mut checks = 0;
+    let last = loop {
+        if let Event::RedisProbed(probe) = next(&mut facts).await {
+            checks += 1;
+            let seen = probe.observation.unwrap();
+            if !(seen.sync_in_progress || seen.loading) {
+                break seen;
+            }
+        }
+    };
+    assert!(checks > 5, "{checks}");
+    assert_eq!(last.keys, KEYS);
+    let idle = timeout(Duration::from_millis(300), facts.recv()).await;
+    assert!(idle.is_err(), "back to the steady pace: {idle:?}");
+}
+
 #[tokio::test]
 async fn a_hung_redis_cannot_be_promoted_and_a_dead_one_fails_at_once() {
     if !possible() {
@@ -728,6 +846,7 @@ async fn stepping_down_first_keeps_the_place_in_the_stream() {
         .unwrap();
     let synced = async |master: &Server| {
         for _ in 0..500 {
+            master.cli(&["SET", "key", "value"]);
             if master.observe().await.replicas_online == 1 {
                 return;
             }

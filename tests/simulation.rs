@@ -284,7 +284,7 @@ enum ToRedis {
 }
 
 /// What the rules heal, some of it more often.
-const HARMS: [Harm; 34] = [
+const HARMS: [Harm; 35] = [
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),
@@ -318,9 +318,9 @@ const HARMS: [Harm; 34] = [
     Harm::Pause,
     Harm::FailRoleOrders,
     Harm::SlowRoleOrders,
+    Harm::FailTrackFiles,
     Harm::Write,
 ];
 
-/// What they do not heal: an order to write a track file is not given again when it failed, and a lost
-/// BACKUP line shows nowhere. `RHA_ALL_HARMS=1` adds them.
-const UNHEALED: [Harm; 2] = [Harm::FailTrackFiles, Harm::LoseLines];
+/// What they do not heal: a lost BACKUP line shows nowhere. `RHA_ALL_HARMS=1` adds it.
+const UNHEALED: [Harm; 1] = [Harm::LoseLines];

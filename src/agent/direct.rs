@@ -68,13 +68,12 @@ impl<'config> Direct<'config> {
             };
             let config = hands::instance_config(self.config, self.instance)?;
             let executor = Executor::new(config, tools);
-            executor.start(
-                EffectId {
-                    seq: Seq(0),
-                    index: 0,
-                },
-                effect,
-            );
+            let id = EffectId {
+                seq: Seq(0),
+                index: 0,
+            };
+            // The time is for alarms, and there are no sinks here.
+            executor.start(id, 0, effect);
             while let Some(incoming) = outcomes.recv().await {
                 if let Event::EffectFinished { outcome, .. } = incoming.event {
                     return Ok(outcome);

@@ -1,18 +1,22 @@
 //! The executors of all instances, made from the configuration.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::senses::Nerve;
-use crate::config::{Alarms as AlarmConfig, Config, Instance, Member, SecretError};
-use crate::effects::alarm::{Alarms, Sink};
+use crate::config::{Alarms as AlarmConfig, Config, Instance, Member, SecretError, SinkKind};
+use crate::effects::alarm::{Alarms, Dialect, Sink};
 use crate::effects::{Executor, InstanceConfig, Tools};
 use crate::ingest::Incoming;
 use crate::model::effect::{Effect, EffectId};
 use crate::model::redis::Endpoint;
 use crate::wire::netlink::Netlink;
 use crate::wire::redis::{Secret, Target};
+
+/// How long an alarm that is said once stands at an Alertmanager: until it is resolved, that is.
+const UNREPEATED: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// The executors by instance.
 pub struct Hands {
@@ -80,11 +84,19 @@ impl Hands {
         }
     }
 
-    /// Gives an order. One for an instance that is configured no more is dropped with a warning.
-    pub fn start(&self, instance: &str, id: EffectId, effect: &Effect) {
+    /// Gives an order that was decided at `decided_us`, wall time. One for an instance that is configured no more is dropped with a warning.
+    pub fn start(&self, instance: &str, id: EffectId, decided_us: i64, effect: &Effect) {
         match self.executors.get(instance) {
-            Some(executor) => executor.start(id, effect.clone()),
+            Some(executor) => executor.start(id, decided_us, effect.clone()),
             None => tracing::warn!(instance, %effect, "no such instance: order dropped"),
+        }
+    }
+
+    /// Has the local Redis checked at once: keepalived has said something, and the last check may be a second
+    /// old.
+    pub fn look(&self, instance: &str) {
+        if let Some(executor) = self.executors.get(instance) {
+            executor.look();
         }
     }
 
@@ -144,6 +156,7 @@ pub fn instance_config(
         unit: Some(redis.unit.clone()).filter(|unit| !unit.is_empty()),
         start_timeout: redis.start_timeout,
         stop_timeout: redis.stop_timeout,
+        may_drain: !config.failover.drain.is_zero(),
         eligible_file: config.paths.eligible(&instance.name),
         bias_file: config.paths.bias(&instance.name),
     })
@@ -156,12 +169,25 @@ fn sinks(config: &Config) -> Vec<Sink> {
         .and_then(|first| first.member(&config.node.name));
     let local_ip = config.alarm.local_ip.or(this.map(|member| member.address));
     let local_ip = local_ip.map_or_else(String::new, |ip| ip.to_string());
+    // One that is said again may be late by as much again.
+    let stands = match config.alarm.repeat {
+        Duration::ZERO => UNREPEATED,
+        repeat => repeat.saturating_mul(2),
+    };
+    let dialect = |sink: &crate::config::Sink| match sink.kind {
+        SinkKind::Simplealarm => Dialect::Simplealarm {
+            local_ip: local_ip.clone(),
+            mail_to: sink.mail_to.clone(),
+            sms_to: sink.sms_to.clone(),
+        },
+        SinkKind::Alertmanager => Dialect::Alertmanager { stands },
+        SinkKind::Webhook => Dialect::Webhook,
+    };
     let sink = |sink: &crate::config::Sink| Sink {
         name: sink.name.clone(),
         url: sink.url.to_string(),
-        local_ip: local_ip.clone(),
-        mail_to: sink.mail_to.clone(),
-        sms_to: sink.sms_to.clone(),
+        dialect: dialect(sink),
+        node: config.node.name.clone(),
         timeout: sink.timeout,
     };
     config.alarm.sinks.iter().map(sink).collect()

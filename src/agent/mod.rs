@@ -123,8 +123,8 @@ impl Agent {
         let nerves = nerves(&config);
         let hands = Hands::new(&config, &nerves, &fact_sender, None)?;
         hands.prepare(&config).await;
-        for (id, instance, effect) in &recovered.alarms {
-            hands.start(instance, *id, effect);
+        for (id, order) in &recovered.alarms {
+            hands.start(&order.instance, *id, order.decided_us, &order.effect);
         }
         let senses = Senses::start(&config, &nerves, &fact_sender).await?;
         let committer = Committer::start(journal)?;
@@ -346,6 +346,9 @@ impl Agent {
                 .iter()
                 .filter_map(|incoming| incoming.event.spool())
                 .max();
+            for incoming in &batch {
+                self.pilot.hands().look(&incoming.instance);
+            }
             self.take(batch).await;
             if self.failing {
                 return;

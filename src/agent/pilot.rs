@@ -196,8 +196,12 @@ impl Pilot {
     fn hand_out(&self, record: &Record, seq: Seq) {
         for (index, effect) in record.decision.effects.iter().enumerate() {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
-            self.hands
-                .start(&record.instance, EffectId { seq, index }, effect);
+            self.hands.start(
+                &record.instance,
+                EffectId { seq, index },
+                record.at.wall_us,
+                effect,
+            );
         }
     }
 

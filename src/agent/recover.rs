@@ -8,7 +8,7 @@ use crate::model::effect::{Effect, EffectId};
 use crate::model::record::Seq;
 use crate::model::vrrp::SpoolPosition;
 use crate::views::spool_position;
-use crate::views::unresolved::Unresolved;
+use crate::views::unresolved::{Ordered, Unresolved};
 
 /// The fold of the whole journal.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub struct Recovered {
     /// Up to where the spool was taken in.
     pub spool: Option<SpoolPosition>,
     /// Alarms that were ordered and never known to be sent.
-    pub alarms: Vec<(EffectId, String, Effect)>,
+    pub alarms: Vec<(EffectId, Ordered)>,
     /// Other effects whose outcome nobody knows: the review at `AgentReady` looks at the world instead.
     pub unknown: usize,
 }
@@ -39,9 +39,7 @@ pub fn recover(journal: &Reader) -> Result<Recovered, Error> {
     }
     for (id, order) in unresolved.iter() {
         if matches!(order.effect, Effect::SendAlarm { .. }) {
-            recovered
-                .alarms
-                .push((id, order.instance.clone(), order.effect.clone()));
+            recovered.alarms.push((id, order.clone()));
         } else {
             recovered.unknown += 1;
         }

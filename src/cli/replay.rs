@@ -59,9 +59,6 @@ pub fn run<E: Into<anyhow::Error>>(
 fn table(args: &ReplayArgs, report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
     let verdict = match &report.divergence {
         Some(divergence) => format!("record {} diverges", divergence.seq),
-        None if report.records > 0 && report.uncompared == report.records => {
-            "none could be compared".to_owned()
-        }
         None => "no divergence".to_owned(),
     };
     writeln!(
@@ -71,13 +68,6 @@ fn table(args: &ReplayArgs, report: &Report, out: &mut dyn Write) -> anyhow::Res
         counted(report.decisions, "decision"),
         counted(u64::try_from(report.rules.len())?, "rule"),
     )?;
-    if report.uncompared > 0 {
-        writeln!(
-            out,
-            "{} not compared: the journal no longer has its beginning, so each instance is compared from the next start of the agent on",
-            counted(report.uncompared, "record")
-        )?;
-    }
     if report.other_ruleset > 0 {
         writeln!(
             out,
@@ -243,7 +233,6 @@ struct ReportJson<'a> {
     first: Option<Seq>,
     last: Option<Seq>,
     decisions: u64,
-    uncompared: u64,
     other_ruleset: u64,
     rules: &'a std::collections::BTreeMap<String, u64>,
     divergence: Option<DivergenceJson<'a>>,
@@ -259,7 +248,6 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
             first: report.first,
             last: report.last,
             decisions: report.decisions,
-            uncompared: report.uncompared,
             other_ruleset: report.other_ruleset,
             rules: &report.rules,
             divergence: report.divergence.as_ref().map(DivergenceJson::from),

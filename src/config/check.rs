@@ -324,7 +324,7 @@ fn vrrp_name(instance: &RawInstance) -> String {
 fn prioritized(nodes: Vec<RawMember>, index: usize, source: &Source) -> Vec<Member> {
     let count = u8::try_from(nodes.len()).unwrap_or(u8::MAX);
     let given = nodes.iter().filter(|node| node.priority.is_some()).count();
-    let automatic = PRIORITY_MAX.saturating_sub(count);
+    let automatic = PRIORITY_MAX.saturating_sub(count.saturating_mul(2));
     if given > 0 && given < nodes.len() {
         for (position, node) in nodes.iter().enumerate() {
             if node.priority.is_none() {
@@ -349,7 +349,8 @@ fn prioritized(nodes: Vec<RawMember>, index: usize, source: &Source) -> Vec<Memb
 fn explicit(nodes: &[RawMember], index: usize, source: &Source) {
     let priorities = || nodes.iter().filter_map(|node| node.priority);
     let highest = priorities().max().unwrap_or_default();
-    let bias = u16::from(highest - priorities().min().unwrap_or(highest)) + 1;
+    let spread = u16::from(highest - priorities().min().unwrap_or(highest));
+    let bias = 2 * (spread + 1);
     let reach = u16::from(highest) + bias;
     let mut seen = Seen::default();
     for (position, node) in nodes.iter().enumerate() {
@@ -366,7 +367,7 @@ fn explicit(nodes: &[RawMember], index: usize, source: &Source) {
             source.wrong(
                 &at,
                 format!(
-                    "{priority} and the bias of {bias} that outranks every node make {reach}; together at most {PRIORITY_MAX}"
+                    "{priority} and the bias of {bias} that outranks every node make {reach}; together at most {PRIORITY_MAX}: choose them lower or closer together, or leave them all out"
                 ),
             );
         }

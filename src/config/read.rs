@@ -161,7 +161,7 @@ fn failover(mut table: Table<'_>) -> Option<Failover> {
     let retry = table.or("retry", millis(200), value::duration("10ms", "1m"));
     let reconcile_wait = table.or("reconcile_wait", millis(500), value::duration("10ms", "5m"));
     let gone = value::duration("10ms", "5m");
-    let keepalived_gone_wait = table.or("keepalived_gone_wait", millis(1000), gone);
+    let keepalived_gone_wait = table.or("keepalived_gone_wait", millis(200), gone);
     table.close();
     Some(Failover {
         follow: follow?,

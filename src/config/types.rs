@@ -263,13 +263,14 @@ impl Instance {
         self.nodes.iter().find(|member| member.name == name)
     }
 
-    /// What the newest primary adds to its priority: just enough to outrank every other node.
+    /// What the newest primary adds to its priority. Half of it, which a primary adds whose replica is
+    /// attached, outranks every node that is no primary; all of it outranks that primary.
     #[must_use]
     pub fn bias(&self) -> u8 {
         let priorities = || self.nodes.iter().map(|member| member.priority);
         let highest = priorities().max().unwrap_or_default();
         let lowest = priorities().min().unwrap_or_default();
-        (highest - lowest).saturating_add(1)
+        (highest - lowest).saturating_add(1).saturating_mul(2)
     }
 
     /// The Redis behind the VIP.

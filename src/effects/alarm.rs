@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
+
+mod body;
+
+pub use body::Dialect;
 
 use super::finished;
 use crate::ingest::Incoming;
@@ -23,19 +26,17 @@ const WAITING: usize = 256;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Where alarms go: the `simplealarm` of the scripts.
+/// Where alarms go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sink {
     /// Name in the configuration.
     pub name: String,
     /// `http://` or `https://`.
     pub url: String,
-    /// Put before title and content, with a colon.
-    pub local_ip: String,
-    /// Passed on as `mailTo`.
-    pub mail_to: String,
-    /// Passed on as `smsTo`.
-    pub sms_to: String,
+    /// What it understands.
+    pub dialect: Dialect,
+    /// Name of this node, for the sinks that ask for it.
+    pub node: String,
     /// Deadline of one attempt.
     pub timeout: Duration,
 }
@@ -70,71 +71,72 @@ impl Alarms {
         }))
     }
 
-    /// Queues an alarm of `instance` for `sink`. Where too many wait, the oldest gives way: news is worth
-    /// more than history, which the journal has.
-    pub(super) fn send(&self, instance: &str, id: EffectId, sink: &str, alarm: Alarm) {
-        let job = Job {
-            instance: instance.to_owned(),
-            id,
-            alarm,
-        };
+    /// Queues an alarm for `sink`. Where too many wait, the oldest gives way: news is worth more than history,
+    /// which the journal has.
+    pub(super) fn send(&self, sink: &str, letter: Letter) {
         let refused = match self.0.queues.get(sink) {
-            Some(queue) => queue.push(job).map(|oldest| {
+            Some(queue) => queue.push(letter).map(|oldest| {
                 (
                     oldest,
                     Outcome::Refused("queue full, oldest dropped".to_owned()),
                 )
             }),
             None => Some((
-                job,
+                letter,
                 Outcome::Failed(format!("there is no [[alarm.sink]] {sink}")),
             )),
         };
-        if let Some((job, outcome)) = refused {
+        if let Some((letter, outcome)) = refused {
             let events = self.0.events.clone();
-            let incoming = finished(&job.instance, job.id, outcome);
+            let incoming = finished(&letter.instance, letter.id, outcome);
             // Without a receiver the agent is ending.
             tokio::spawn(async move { drop(events.send(incoming).await) });
         }
     }
 }
 
+/// An alarm on its way to a sink.
 #[derive(Debug)]
-struct Job {
-    instance: String,
-    id: EffectId,
-    alarm: Alarm,
+pub(super) struct Letter {
+    /// Whose it is.
+    pub instance: String,
+    /// The order to send it.
+    pub id: EffectId,
+    /// When it was decided: wall time in microseconds.
+    pub decided_us: i64,
+    /// What it says.
+    pub alarm: Alarm,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Mutex<VecDeque<Job>>,
+    waiting: Mutex<VecDeque<Letter>>,
     filled: Notify,
 }
 
 impl Queue {
-    /// Returns the job that had to give way.
-    fn push(&self, job: Job) -> Option<Job> {
+    /// Returns the letter that had to give way.
+    fn push(&self, letter: Letter) -> Option<Letter> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = if waiting.len() < WAITING {
             None
         } else {
             waiting.pop_front()
         };
-        waiting.push_back(job);
+        waiting.push_back(letter);
         self.filled.notify_one();
         oldest
     }
 
-    async fn pop(&self) -> Job {
+    async fn pop(&self) -> Letter {
         loop {
-            let job = self
+            let letter = self
                 .waiting
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop_front();
-            match job {
-                Some(job) => return job,
+            match letter {
+                Some(letter) => return letter,
                 None => self.filled.notified().await,
             }
         }
@@ -143,10 +145,10 @@ impl Queue {
 
 async fn send_all(queue: Arc<Queue>, sink: Sink, events: mpsc::Sender<Incoming>) {
     loop {
-        let job = queue.pop().await;
-        let outcome = deliver(&sink, &job.alarm).await;
+        let letter = queue.pop().await;
+        let outcome = deliver(&sink, &letter).await;
         if events
-            .send(finished(&job.instance, job.id, outcome))
+            .send(finished(&letter.instance, letter.id, outcome))
             .await
             .is_err()
         {
@@ -155,8 +157,8 @@ async fn send_all(queue: Arc<Queue>, sink: Sink, events: mpsc::Sender<Incoming>)
     }
 }
 
-async fn deliver(sink: &Sink, alarm: &Alarm) -> Outcome {
-    let body = body(sink, alarm);
+async fn deliver(sink: &Sink, letter: &Letter) -> Outcome {
+    let body = body::body(&sink.dialect, &sink.node, letter);
     let mut pause = FIRST_PAUSE;
     loop {
         let why = match http::post_json(&sink.url, &body, sink.timeout).await {
@@ -170,29 +172,10 @@ async fn deliver(sink: &Sink, alarm: &Alarm) -> Outcome {
             Err(http::Error::Unanswered(why)) => why,
         };
         if pause == FIRST_PAUSE {
-            tracing::warn!(sink = sink.name, alarm = %alarm.kind, why, "alarm not sent, trying on");
+            tracing::warn!(sink = sink.name, alarm = %letter.alarm.kind, why, "alarm not sent, trying on");
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
-    }
-}
-
-/// What `simplealarm` takes.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    title: String,
-    content: String,
-    mail_to: &'a str,
-    sms_to: &'a str,
-}
-
-fn body<'a>(sink: &'a Sink, alarm: &Alarm) -> Body<'a> {
-    Body {
-        title: format!("{}:{}", sink.local_ip, alarm.title),
-        content: format!("{}:{}", sink.local_ip, alarm.content),
-        mail_to: &sink.mail_to,
-        sms_to: &sink.sms_to,
     }
 }
 
@@ -206,13 +189,21 @@ mod tests {
     use crate::model::event::Event;
     use crate::model::record::Seq;
 
-    fn alarm(title: &str) -> Alarm {
-        Alarm {
-            incident: Seq(1),
-            kind: AlarmKind::TookOver,
-            status: AlarmStatus::Raised,
-            title: title.to_owned(),
-            content: "line\nnext".to_owned(),
+    fn letter(seq: u64, title: &str) -> Letter {
+        Letter {
+            instance: "cache".to_owned(),
+            id: EffectId {
+                seq: Seq(seq),
+                index: 0,
+            },
+            decided_us: 0,
+            alarm: Alarm {
+                incident: Seq(1),
+                kind: AlarmKind::TookOver,
+                status: AlarmStatus::Raised,
+                title: title.to_owned(),
+                content: "line\nnext".to_owned(),
+            },
         }
     }
 
@@ -220,17 +211,13 @@ mod tests {
         Sink {
             name: "ops".to_owned(),
             url: format!("http://127.0.0.1:{port}/simplealarm"),
-            local_ip: "10.0.0.1".to_owned(),
-            mail_to: "ops@example.org".to_owned(),
-            sms_to: "+49".to_owned(),
+            dialect: Dialect::Simplealarm {
+                local_ip: "10.0.0.1".to_owned(),
+                mail_to: "ops@example.org".to_owned(),
+                sms_to: "+49".to_owned(),
+            },
+            node: "lvs1".to_owned(),
             timeout: Duration::from_secs(2),
-        }
-    }
-
-    fn id(seq: u64) -> EffectId {
-        EffectId {
-            seq: Seq(seq),
-            index: 0,
         }
     }
 
@@ -280,8 +267,8 @@ mod tests {
         drop(free);
         let (events, mut outcomes) = mpsc::channel(8);
         let alarms = Alarms::start(vec![sink(port)], events);
-        alarms.send("cache", id(1), "ops", alarm("it\"s \\ down"));
-        alarms.send("cache", id(2), "ops", alarm("second"));
+        alarms.send("ops", letter(1, "it\"s \\ down"));
+        alarms.send("ops", letter(2, "second"));
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert!(outcomes.try_recv().is_err(), "nobody listens yet");
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
@@ -314,7 +301,7 @@ mod tests {
             ..sink(port)
         };
         let alarms = Alarms::start(vec![sink(port), nonsense], events);
-        alarms.send("cache", id(1), "ops", alarm("lost"));
+        alarms.send("ops", letter(1, "lost"));
         let (_, failed) = outcome(&mut outcomes).await;
         assert_eq!(
             failed,
@@ -322,7 +309,7 @@ mod tests {
         );
         assert_eq!(server.await.unwrap().len(), 1);
         for name in ["bad", "unknown"] {
-            alarms.send("cache", id(2), name, alarm("lost"));
+            alarms.send(name, letter(2, "lost"));
             let (_, failed) = outcome(&mut outcomes).await;
             assert!(matches!(failed, Outcome::Failed(_)), "{name}: {failed}");
         }
@@ -335,7 +322,7 @@ mod tests {
         let alarms = Alarms::start(vec![sink(1)], events);
         let many = u64::try_from(WAITING).unwrap() + 3;
         for seq in 0..many {
-            alarms.send("cache", id(seq), "ops", alarm("x"));
+            alarms.send("ops", letter(seq, "x"));
             // Lets the sender take the first one out of the queue.
             tokio::task::yield_now().await;
         }

@@ -28,7 +28,7 @@ mod process;
 mod role;
 mod track;
 
-use alarm::Alarms;
+use alarm::{Alarms, Letter};
 use drain::Drain;
 
 /// How many orders of one sort may wait.
@@ -57,6 +57,8 @@ pub struct InstanceConfig {
     pub start_timeout: Duration,
     /// How long a stop may take, saving included.
     pub stop_timeout: Duration,
+    /// The VIP may be put on `lo`.
+    pub may_drain: bool,
     /// The track file that says whether keepalived may hold the VIP here.
     pub eligible_file: PathBuf,
     /// The track file with what is added to the VRRP priority.
@@ -111,8 +113,9 @@ impl Executor {
         }
     }
 
-    /// Gives an order; returns at once. Orders of one lane are carried out in the order of these calls.
-    pub fn start(&self, id: EffectId, effect: Effect) {
+    /// Gives an order that was decided at `decided_us` (wall time in microseconds); returns at once. Orders of
+    /// one lane are carried out in the order of these calls.
+    pub fn start(&self, id: EffectId, decided_us: i64, effect: Effect) {
         let lane = match effect {
             Effect::SetEligible { .. }
             | Effect::SetBias { .. }
@@ -121,10 +124,14 @@ impl Executor {
             Effect::Promote | Effect::Follow { .. } => &self.role,
             Effect::StartRedis | Effect::StopRedis => &self.process,
             Effect::SendAlarm { sink, alarm } => {
-                self.hands
-                    .tools
-                    .alarms
-                    .send(&self.hands.config.name, id, &sink, alarm);
+                let Hands { config, tools, .. } = &*self.hands;
+                let letter = Letter {
+                    instance: config.name.clone(),
+                    id,
+                    decided_us,
+                    alarm,
+                };
+                tools.alarms.send(&sink, letter);
                 return;
             }
         };
@@ -133,6 +140,11 @@ impl Executor {
             let refused = Outcome::Refused(format!("{LANE} orders are waiting before it"));
             tokio::spawn(async move { hands.report(id, refused).await });
         }
+    }
+
+    /// Has the prober check Redis at once.
+    pub fn look(&self) {
+        self.hands.tools.nudge.notify_one();
     }
 
     /// Makes the host fit for a drain address: it must not answer ARP for it, nor announce it.

@@ -8,28 +8,34 @@ use tokio::time::timeout;
 use super::{Hands, REDIS_PATIENCE, outcome_of};
 use crate::model::effect::Outcome;
 use crate::model::redis::{Endpoint, RedisRole};
+use crate::wire::info::DataSet;
 use crate::wire::redis::{Error, Followed, Link};
 
 /// How long a replica-to-be waits until its target is somewhere else: longer than any sensible drain.
 const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it looks.
 const ELSEWHERE_LOOK: Duration = Duration::from_millis(50);
+/// How long the VIP is lent back while clients are dismissed: their last segments go out at once.
+const FAREWELL: Duration = Duration::from_millis(50);
 
 impl Hands {
     pub(super) async fn promote(&self) -> Outcome {
-        let promote = self.on_link(|link| async move { link.promote().await });
-        match timeout(REDIS_PATIENCE, promote).await {
-            Ok(Ok(())) => Outcome::Done(String::new()),
-            Ok(Err(error)) => outcome_of(error),
-            Err(_) => Outcome::TimedOut,
+        match self.within_patience(promote).await {
+            Ok(Promotion::Confirmed) => Outcome::Done(String::new()),
+            Ok(Promotion::Harmful(why)) => Outcome::Refused(why.to_owned()),
+            Err(error) => outcome_of(error),
         }
     }
 
-    /// A Redis that is told to follow itself does so, silently and for ever. So it waits while the target
-    /// is an address of this host: the VIP that is leaving, or its drain address. What was a master stops
-    /// taking writes at once, for there is another one already.
+    /// What was a master stops taking writes at once, for there is another one already. Then, as a Redis that
+    /// is told to follow itself does so, silently and for ever, it waits while the target is an address of
+    /// this host: the VIP that is leaving, or its drain address.
     pub(super) async fn follow(&self, target: &Endpoint) -> Outcome {
-        let mut stepped_down = false;
+        match self.within_patience(step_down).await {
+            Ok(None) => {}
+            Ok(Some(link)) => self.dismiss_clients(&link).await,
+            Err(error) => return outcome_of(error),
+        }
         let mut waited = Duration::ZERO;
         loop {
             match self.is_own(target).await {
@@ -37,25 +43,39 @@ impl Hands {
                 Ok(true) => {}
                 Err(why) => return Outcome::Failed(why),
             }
-            if !stepped_down {
-                match self.within_patience(step_down).await {
-                    Ok(()) => stepped_down = true,
-                    Err(error) => return outcome_of(error),
-                }
-            }
             if waited >= ELSEWHERE_PATIENCE {
                 return Outcome::Refused(format!("{target} is an address of this host"));
             }
             tokio::time::sleep(ELSEWHERE_LOOK).await;
             waited += ELSEWHERE_LOOK;
         }
-        match self
-            .within_patience(|link| follow(link, target.clone()))
-            .await
-        {
+        let followed = self
+            .within_patience(|link| async move { link.follow(target).await })
+            .await;
+        match followed {
             Ok(Followed::Already) => Outcome::Done("follows it already".to_owned()),
             Ok(Followed::Changed | Followed::SteppedDown) => Outcome::Done(String::new()),
             Err(error) => outcome_of(error),
+        }
+    }
+
+    /// Clients that stay connected to a former master would go on reading old data from it and be refused with
+    /// every write: closed, they come back through the VIP. Where the VIP has left, nothing can be sent from
+    /// its address, and a client that only waits for an answer would never be told: so it is put on `lo` for
+    /// that moment.
+    async fn dismiss_clients(&self, link: &Link) {
+        let vip = self.config.vip;
+        if self.config.may_drain
+            && matches!(self.tools.netlink.is_routed_here(vip).await, Ok(false))
+        {
+            let lent = self.drain.up(FAREWELL).await;
+            if !lent.is_done() {
+                tracing::warn!(%vip, %lent, "clients that only wait are not told that it has left");
+            }
+        }
+        let kill = timeout(REDIS_PATIENCE, link.kill_clients());
+        if let Err(error) = kill.await.unwrap_or(Err(Error::Timeout)) {
+            tracing::warn!(%error, "clients of the former master stay connected");
         }
     }
 
@@ -105,25 +125,39 @@ async fn resolve(target: &Endpoint) -> Result<Vec<IpAddr>, String> {
     }
 }
 
-/// Makes a master a replica of nobody, which refuses writes and keeps its data and its place in the
-/// replication stream; a replica stays what it is.
-async fn step_down(link: Link) -> Result<(), Error> {
-    if link.role().await?.role == RedisRole::Master {
-        follow(link, nobody()).await?;
-    }
-    Ok(())
+/// What came of a promotion that Redis did not refuse.
+enum Promotion {
+    Confirmed,
+    /// It was not ordered: the reason.
+    Harmful(&'static str),
 }
 
-/// Clients that are connected to a former master would go on reading old data from it and be refused with
-/// every write: closed, they come back through the VIP.
-async fn follow(link: Link, master: Endpoint) -> Result<Followed, Error> {
-    let followed = link.follow(&master).await?;
-    if followed == Followed::SteppedDown
-        && let Err(error) = link.kill_normal_clients().await
-    {
-        tracing::warn!(%error, %master, "clients of the former master stay connected");
+/// The gate was asked with a check that may be a second old, and Redis itself would say OK to a promotion in
+/// mid synchronisation and be an empty master. So it is asked once more, with the order right behind.
+async fn promote(link: Link) -> Result<Promotion, Error> {
+    Ok(match link.data_set().await? {
+        DataSet {
+            sync_in_progress: true,
+            ..
+        } => Promotion::Harmful("Redis is receiving a data set: promoted now, it would be empty"),
+        DataSet { loading: true, .. } => {
+            Promotion::Harmful("Redis is reading its data set from disk")
+        }
+        _ => {
+            link.promote().await?;
+            Promotion::Confirmed
+        }
+    })
+}
+
+/// Makes a master a replica of nobody, which refuses writes and keeps its data and its place in the
+/// replication stream, and returns the link to it; a replica stays what it is.
+async fn step_down(link: Link) -> Result<Option<Link>, Error> {
+    if link.role().await?.role != RedisRole::Master {
+        return Ok(None);
     }
-    Ok(followed)
+    link.follow(&nobody()).await?;
+    Ok(Some(link))
 }
 
 /// Port 1 of the loopback: where no Redis is.

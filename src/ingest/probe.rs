@@ -13,6 +13,10 @@ use crate::model::redis::Probe;
 use crate::wire::info::Identity;
 use crate::wire::redis::{Link, SharedLink, Target, probe};
 
+/// From one check to the next while the local Redis receives or loads a data set. The last check shuts the
+/// promotion gate until the next one, and the VIP may come in between.
+const UNSETTLED: Duration = Duration::from_millis(50);
+
 /// When, how long, how slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -58,13 +62,16 @@ impl Prober {
         let mut kept = None;
         let mut attached = None;
         let mut watches = JoinSet::new();
+        let mut unsettled = false;
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = self.nudge.notified() => {}
+                () = tokio::time::sleep(UNSETTLED), if unsettled => {}
             }
             let result = probe(&mut kept, &self.target, self.pace.timeout, self.pace.slow).await;
             if let Subject::Own(shared) = &self.subject {
+                unsettled = is_unsettled(&result);
                 shared.set(kept.clone());
                 self.attach(kept.as_ref(), &mut attached, &mut watches)
                     .await;
@@ -135,4 +142,11 @@ impl Prober {
             cause: None,
         }
     }
+}
+
+fn is_unsettled(probe: &Probe) -> bool {
+    probe
+        .observation
+        .as_ref()
+        .is_some_and(|seen| seen.sync_in_progress || seen.loading)
 }

@@ -89,12 +89,12 @@ fn finish(mut child: Child, output: PipeReader) -> std::io::Result<(ExitStatus, 
 }
 
 fn findings(status: ExitStatus, text: &str, place: &Place) -> Vec<Finding> {
-    const TODO: &str = "as keepalived -t says";
+    const ADVICE: &str = "as keepalived -t says";
     let finding = |place: &Place, text: String| {
         if status.success() {
-            Finding::warning(place, text, TODO)
+            Finding::warning(place, text, ADVICE)
         } else {
-            Finding::error(place, text, TODO)
+            Finding::error(place, text, ADVICE)
         }
     };
     let mut found: Vec<_> = Vec::new();

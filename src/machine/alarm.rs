@@ -62,18 +62,28 @@ pub(super) fn repeat(state: &mut State, draft: &mut Draft) {
 }
 
 /// Takes every raised alarm back: the incident is over.
-pub(super) fn resolve(state: &mut State, draft: &mut Draft) {
-    let Some(raised) = state
+pub(super) fn resolve_all(state: &mut State, draft: &mut Draft) {
+    let raised = state
         .incident
         .as_ref()
-        .map(|incident| incident.raised.clone())
-    else {
+        .map(|incident| incident.raised.clone());
+    for kind in raised.into_iter().flatten().map(|(kind, _)| kind) {
+        resolve(state, draft, kind);
+    }
+}
+
+/// Takes an alarm back, if it is out: what it said is true no longer, though the incident may go on.
+pub(super) fn resolve(state: &mut State, draft: &mut Draft, kind: AlarmKind) {
+    let Some(incident) = &mut state.incident else {
         return;
     };
-    for kind in raised.into_keys() {
-        send(state, draft, kind, AlarmStatus::Resolved, "");
+    if incident.raised.remove(&kind).is_none() {
+        return;
     }
-    state.deadlines.remove(&Deadline::Repeat);
+    if incident.raised.is_empty() {
+        state.deadlines.remove(&Deadline::Repeat);
+    }
+    send(state, draft, kind, AlarmStatus::Resolved, "");
 }
 
 fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, because: &str) {
@@ -94,7 +104,7 @@ fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, 
             advice(kind)
         ),
         AlarmStatus::Resolved => format!(
-            "Node {} is {} for VIP {}, with {} replica(s) attached. Incident {} is over.",
+            "Node {} is {} for VIP {}, with {} replica(s) attached (incident {}).",
             state.settings.node,
             state.role,
             state.settings.vip,
@@ -121,7 +131,7 @@ fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, 
 fn headline(kind: AlarmKind) -> &'static str {
     match kind {
         AlarmKind::TookOver => "New MASTER",
-        AlarmKind::NoReplica => "No replica",
+        AlarmKind::NoReplica => "Replica missing",
         AlarmKind::Unserved => "Fault: Redis is down and nobody serves",
         AlarmKind::PromotionHeld => "Promotion held",
         AlarmKind::EffectFailed => "An order failed",
@@ -137,9 +147,11 @@ fn headline(kind: AlarmKind) -> &'static str {
 fn advice(kind: AlarmKind) -> &'static str {
     match kind {
         AlarmKind::TookOver => {
-            "Writes are served here, without a replica until the other node is back: look at it with rha status, start its Redis with rha redis start."
+            "Writes are served here. Look at the other node with rha status; rha redis start starts its Redis."
         }
-        AlarmKind::NoReplica => "Writes are served, but exist once only: look at the other node.",
+        AlarmKind::NoReplica => {
+            "Writes are served, but with fewer copies than configured: look at the other nodes."
+        }
         AlarmKind::Unserved => "Start Redis on either node: rha redis start.",
         AlarmKind::PromotionHeld => {
             "Nobody serves writes until the gate opens: rha history says which guard shut it, rha resume ends a pause."

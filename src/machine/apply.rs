@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::guard::gate_blocker;
 use super::state::{Incident, OrderKind, Stamp, State, arm};
-use super::table::{Order, Row, Trigger};
+use super::table::{Order, Row, Standing, Trigger};
 use super::{alarm, guard};
 use crate::model::decision::{Decision, Note, RuleId, Transition};
 use crate::model::effect::{Effect, EffectId};
@@ -13,6 +13,7 @@ use crate::model::event::Deadline;
 use crate::model::record::Seq;
 use crate::model::redis::RedisRole;
 use crate::model::role::Role;
+use crate::model::vrrp::VrrpState;
 
 /// A decision in the making.
 pub(super) struct Draft {
@@ -82,6 +83,8 @@ pub(super) fn apply(state: &mut State, row: &'static Row, draft: &mut Draft) {
             to,
         });
         state.since = Some(draft.stamp.at);
+        state.led = matches!(to, Role::Promoting | Role::Held)
+            && (state.led || state.role == Role::Primary);
         enter(state, to);
     }
     for order in row.then {
@@ -114,13 +117,26 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
         Order::Eligible(eligible) if state.eligible == Some(eligible) => {}
         Order::Eligible(eligible) => {
             state.eligible = Some(eligible);
-            draft.order(state, OrderKind::Other, Effect::SetEligible { eligible });
+            draft.order(state, OrderKind::Track, Effect::SetEligible { eligible });
         }
-        Order::Bias(raised) => {
-            let bias = if raised { state.settings.bias } else { 0 };
+        Order::Bias(standing) => {
+            let bias = match standing {
+                Standing::Other => 0,
+                Standing::Settled => state.settings.bias / 2,
+                Standing::Newest => state.settings.bias,
+            };
             if state.bias != Some(bias) {
                 state.bias = Some(bias);
-                draft.order(state, OrderKind::Other, Effect::SetBias { bias });
+                draft.order(state, OrderKind::Track, Effect::SetBias { bias });
+            }
+        }
+        Order::Rewrite => {
+            state.unwritten = false;
+            if let Some(eligible) = state.eligible {
+                draft.order(state, OrderKind::Track, Effect::SetEligible { eligible });
+            }
+            if let Some(bias) = state.bias {
+                draft.order(state, OrderKind::Track, Effect::SetBias { bias });
             }
         }
         Order::Drain if state.settings.drain_ms == 0 => {}
@@ -131,8 +147,12 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
         Order::RemoveVip => draft.order(state, OrderKind::Other, Effect::RemoveVip),
         Order::StartRedis => draft.order(state, OrderKind::Other, Effect::StartRedis),
         Order::StopRedis => draft.order(state, OrderKind::Other, Effect::StopRedis),
-        Order::Raise(kind) => alarm::raise(state, draft, kind, row),
+        Order::Raise(kind) => {
+            open_incident(state, draft);
+            alarm::raise(state, draft, kind, row);
+        }
         Order::Suppress(kind, why) => alarm::suppress(draft, kind, why),
+        Order::Resolve(kind) => alarm::resolve(state, draft, kind),
         Order::Repeat => alarm::repeat(state, draft),
         Order::Arm(deadline) => {
             let in_ms = wait_ms(state, deadline);
@@ -197,7 +217,7 @@ pub(super) fn settle(state: &mut State, draft: &mut Draft) {
     if id == draft.stamp.seq || !is_settled(state) {
         return;
     }
-    alarm::resolve(state, draft);
+    alarm::resolve_all(state, draft);
     state.incident = None;
     draft.notes.push(Note::IncidentClosed(id));
 }
@@ -221,6 +241,7 @@ fn is_settled(state: &State) -> bool {
                 && state.redis_role() == Some(RedisRole::Master)
                 && !guard::Guard::Lonely.holds(state)
         }
+        Role::Replica if state.vrrp != Some(VrrpState::Backup) => false,
         Role::Replica | Role::Stopped => state
             .redis
             .as_ref()

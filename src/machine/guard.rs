@@ -2,7 +2,8 @@
 
 use super::health::Status;
 use super::state::{OrderKind, State};
-use crate::model::redis::{Grade, RedisRole};
+use crate::model::event::Deadline;
+use crate::model::redis::{Grade, Observation, RedisRole};
 use crate::model::vrrp::VrrpState;
 
 /// A named condition on the state.
@@ -14,6 +15,22 @@ pub enum Guard {
     VipHere,
     /// Every guard of the promotion gate holds.
     GateOpen,
+    /// Redis follows whom it should.
+    Following,
+    /// The last check was answered.
+    Answers,
+    /// This node was primary before, and no other has been since.
+    LedAllAlong,
+    /// The order has failed more than twice in a row.
+    Persistent,
+    /// The data set here is a part of one.
+    CopyPartial,
+    /// The track files must be written again.
+    Unwritten,
+    /// A failed order waits for its next try.
+    RetryArmed,
+    /// keepalived is told not to hold the VIP here.
+    Ineligible,
     /// Redis is believed to be up.
     RedisUp,
     /// Redis is believed to be down.
@@ -32,7 +49,7 @@ pub enum Guard {
     HasHistory,
     /// Another node's Redis is a master.
     PeerServes,
-    /// No replica is attached although there are other nodes.
+    /// Not every other node's Redis is attached as a replica.
     Lonely,
     /// A role order to Redis is on its way.
     OrderPending,
@@ -46,6 +63,14 @@ impl Guard {
             Self::Paused => "paused",
             Self::VipHere => "vip-here",
             Self::GateOpen => "gate-open",
+            Self::Following => "following",
+            Self::Answers => "answers",
+            Self::LedAllAlong => "led-all-along",
+            Self::Persistent => "persistent",
+            Self::CopyPartial => "copy-partial",
+            Self::Unwritten => "unwritten",
+            Self::RetryArmed => "retry-armed",
+            Self::Ineligible => "ineligible",
             Self::RedisUp => "redis-up",
             Self::RedisDown => "redis-down",
             Self::RedisIsMaster => "redis-is-master",
@@ -67,6 +92,17 @@ impl Guard {
             Self::Paused => state.paused.is_some(),
             Self::VipHere => state.is_vrrp_master(),
             Self::GateOpen => gate_blocker(state).is_none(),
+            Self::Following => state
+                .redis
+                .as_ref()
+                .is_some_and(|seen| is_following(state, seen)),
+            Self::Answers => state.grade.is_some_and(Grade::is_ready),
+            Self::LedAllAlong => state.led,
+            Self::Persistent => state.retries >= 2,
+            Self::CopyPartial => state.partial,
+            Self::Unwritten => state.unwritten,
+            Self::RetryArmed => state.deadlines.contains_key(&Deadline::Retry),
+            Self::Ineligible => state.eligible == Some(false),
             Self::RedisUp => state.is_up(),
             Self::RedisDown => state.health.status == Status::Down,
             Self::RedisIsMaster => state.redis_role() == Some(RedisRole::Master),
@@ -78,7 +114,7 @@ impl Guard {
             Self::FirstStart => state.settings.rank > 0 && state.epoch == 0 && !state.linked_once,
             Self::HasHistory => state.epoch > 0 || state.linked_once,
             Self::PeerServes => state.peer_serves(),
-            Self::Lonely => !state.settings.peers.is_empty() && state.replicas_online() == 0,
+            Self::Lonely => usize::from(state.replicas_online()) < state.settings.peers.len(),
             Self::OrderPending => {
                 state.is_pending(OrderKind::Promote) || state.is_pending(OrderKind::Follow)
             }
@@ -96,7 +132,7 @@ pub struct GateGuard {
 }
 
 /// The promotion gate, in the order in which it is asked. The first that says no is recorded.
-pub const GATE: [GateGuard; 5] = [
+pub const GATE: [GateGuard; 6] = [
     GateGuard {
         name: "not-paused",
         asks: "no operator has paused automatic actions",
@@ -131,6 +167,11 @@ pub const GATE: [GateGuard; 5] = [
         },
     },
     GateGuard {
+        name: "copy-complete",
+        asks: "Redis has not lost its primary in the middle of receiving a data set",
+        passes: |state| !state.partial,
+    },
+    GateGuard {
         name: "not-following-itself",
         asks: "Redis was not told to follow its own address",
         passes: |state| !follows_itself(state),
@@ -143,6 +184,11 @@ pub fn gate_blocker(state: &State) -> Option<&'static str> {
     GATE.iter()
         .find(|guard| !(guard.passes)(state))
         .map(|guard| guard.name)
+}
+
+/// Redis follows whom the settings say.
+pub(super) fn is_following(state: &State, seen: &Observation) -> bool {
+    seen.role == RedisRole::Replica && seen.master.as_ref() == Some(&state.settings.follow)
 }
 
 /// Redis follows this node's own address. (Following the VIP while it is here is how every

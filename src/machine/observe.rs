@@ -1,14 +1,17 @@
 //! Folds an event into the facts of the state, and says what it means: a trigger of the table.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
+use super::guard::is_following;
 use super::health::{Change, Health};
 use super::state::{OrderKind, Pause, Peer, Stamp, State, arm};
 use super::table::Trigger;
 use crate::model::decision::Note;
 use crate::model::effect::Outcome;
 use crate::model::event::{Deadline, Event, RedisRequest};
-use crate::model::redis::{Grade, Observation, Probe, RedisRole};
+use crate::model::redis::{Grade, Probe, RedisRole};
+use crate::model::role::Role;
 use crate::model::vrrp::{Notification, Subject, VrrpState, Word};
 
 /// What an event means.
@@ -53,7 +56,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         } => {
             state.live = true;
             state.keepalived = *keepalived;
-            ready(state, *vip_here)
+            ready(state, stamp, *vip_here)
         }
         Event::VrrpNotified(notified) => notified_of(state, &notified.notification),
         Event::VipChanged { here } => {
@@ -78,6 +81,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         Event::RedisAttached { pid, run_id, .. } => {
             state.pid = Some(*pid);
             let restarted = state.run_id.is_some_and(|known| known != *run_id);
+            state.partial &= !restarted;
             state.run_id = Some(*run_id);
             if restarted && state.is_up() {
                 gone(state)
@@ -102,6 +106,11 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
                 (OrderKind::Promote, _) => Trigger::PromoteFailed.into(),
                 (OrderKind::Follow, Outcome::Done(_)) => Trigger::Followed.into(),
                 (OrderKind::Follow, _) => Trigger::FollowFailed.into(),
+                (OrderKind::Track, Outcome::Done(_)) => Observed::default(),
+                (OrderKind::Track, _) => {
+                    state.unwritten = true;
+                    Trigger::EffectFailed.into()
+                }
                 (OrderKind::Other, Outcome::Failed(_) | Outcome::TimedOut) => {
                     Trigger::EffectFailed.into()
                 }
@@ -146,22 +155,45 @@ fn started(state: &mut State, stamp: Stamp) -> Observed {
     state.orders.clear();
     state.retries = 0;
     state.drift = 0;
-    state.eligible = None;
-    state.bias = None;
+    state.unwritten = state.eligible.is_some() || state.bias.is_some();
     state.pid = None;
     state.deadlines.clear();
     if state.boot != stamp.at.boot {
         state.boot = stamp.at.boot;
         state.vrrp = None;
+        state.role = Role::Undecided;
+        state.eligible = None;
+        state.bias = None;
+        state.unwritten = false;
         state.health = Health::default();
     }
     arm_pause(state, stamp);
+    let raised = state
+        .incident
+        .as_ref()
+        .is_some_and(|incident| !incident.raised.is_empty());
+    if raised && state.settings.repeat_ms > 0 {
+        arm(state, stamp, Deadline::Repeat, state.settings.repeat_ms);
+    }
     Observed::default()
 }
 
 /// The interface is believed over the last word: lines may have been lost while nobody read.
-fn ready(state: &mut State, vip_here: bool) -> Observed {
+fn ready(state: &mut State, stamp: Stamp, vip_here: bool) -> Observed {
     state.vip_here = vip_here;
+    if state.keepalived == Some(false) {
+        // At a boot it may still be on its way up.
+        arm(
+            state,
+            stamp,
+            Deadline::KeepalivedGone,
+            state.settings.redundancy_ms,
+        );
+    }
+    if matches!(state.grade, Some(Grade::Auth | Grade::Misconf)) {
+        // The next check says it again, to a machine that decides.
+        state.grade = None;
+    }
     let note = believe_vip(state);
     Observed {
         trigger: Some(Trigger::Review),
@@ -239,6 +271,8 @@ fn probed(state: &mut State, probe: &Probe) -> Observed {
     state.redis = probe.observation.clone().or_else(|| before.clone());
     if let Some(seen) = &probe.observation {
         let restarted = state.run_id.is_some_and(|known| known != seen.run_id);
+        // A new process has what it found on its disk.
+        state.partial &= !restarted;
         state.run_id = Some(seen.run_id);
         if restarted && state.is_up() {
             return gone(state);
@@ -246,6 +280,8 @@ fn probed(state: &mut State, probe: &Probe) -> Observed {
         if seen.role == RedisRole::Replica && seen.link_up {
             state.linked_once = true;
         }
+        let complete = seen.role == RedisRole::Master || seen.link_up;
+        state.partial = !complete && (state.partial || seen.sync_in_progress);
     }
     if !state.live && probe.grade == Grade::Refused {
         // Whatever ran before the agent started runs no longer: that is an exit, not a bad check.
@@ -266,17 +302,23 @@ fn probed(state: &mut State, probe: &Probe) -> Observed {
     if has_drifted(state, probe) {
         return Trigger::RoleDrifted.into();
     }
+    if state.role != Role::Primary {
+        return Trigger::Checked.into();
+    }
     let had = before.as_ref().map_or(0, |seen| seen.replicas_online);
-    match (had, state.replicas_online()) {
-        (0, 1..) => Trigger::ReplicaAttached.into(),
-        (1.., 0) => Trigger::ReplicaLost.into(),
-        _ => Trigger::Checked.into(),
+    match state.replicas_online().cmp(&had) {
+        Ordering::Greater => Trigger::ReplicaAttached.into(),
+        Ordering::Less => Trigger::ReplicaLost.into(),
+        Ordering::Equal => Trigger::Checked.into(),
     }
 }
 
 /// Redis has had another role, or another master, than decided for `fall` checks.
 fn has_drifted(state: &mut State, probe: &Probe) -> bool {
-    let Some(seen) = probe.observation.as_ref().filter(|_| state.is_up()) else {
+    // While it is paused, operators may do as they like; the review at its end looks again.
+    let decides = state.live && state.is_up() && state.paused.is_none();
+    let Some(seen) = probe.observation.as_ref().filter(|_| decides) else {
+        state.drift = 0;
         return false;
     };
     let wrong = match state.expected_role() {
@@ -292,10 +334,6 @@ fn has_drifted(state: &mut State, probe: &Probe) -> bool {
     drifted
 }
 
-fn is_following(state: &State, seen: &Observation) -> bool {
-    seen.role == RedisRole::Replica && seen.master.as_ref() == Some(&state.settings.follow)
-}
-
 fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Observed {
     let fall = state.settings.fall.max(1);
     let peer: &mut Peer = state.peers.entry(name.to_owned()).or_default();
@@ -305,9 +343,15 @@ fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Observed {
         peer.bad = 0;
         peer.serves = seen.role == RedisRole::Master;
         peer.observation = Some(seen.clone());
-    } else {
+    } else if matches!(
+        probe.grade,
+        Grade::Timeout | Grade::Unreachable | Grade::Refused | Grade::Garbage
+    ) {
         peer.bad = peer.bad.saturating_add(1).min(fall);
         peer.serves &= peer.bad < fall && probe.grade != Grade::Refused;
+    } else {
+        // It lives, and does not let us see more.
+        peer.bad = 0;
     }
     match (served, peer.serves) {
         (true, false) => Trigger::PeerLost.into(),

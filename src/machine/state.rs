@@ -46,6 +46,10 @@ pub struct State {
     pub run_id: Option<RedisId>,
     /// Checks in a row in which Redis had another role than decided.
     pub drift: u16,
+    /// The data set is a part of one: a synchronisation has begun since the last complete one.
+    pub partial: bool,
+    /// This node was primary before, and has been nothing but on its way back to it since.
+    pub led: bool,
     /// This node has been a replica with a live link at least once.
     pub linked_once: bool,
     /// The other nodes.
@@ -54,9 +58,11 @@ pub struct State {
     pub orders: BTreeMap<EffectId, OrderKind>,
     /// Failed tries of the present role order.
     pub retries: u32,
-    /// What was last written to the `eligible` file since the agent started.
+    /// A track file could not be written, or was written by an earlier agent: write both again.
+    pub unwritten: bool,
+    /// What the `eligible` file ought to say.
     pub eligible: Option<bool>,
-    /// What was last written to the `bias` file since the agent started.
+    /// What the `bias` file ought to say.
     pub bias: Option<u8>,
     /// Armed timers: when, in microseconds of the boot's monotonic clock, and by which record.
     pub deadlines: BTreeMap<Deadline, Armed>,
@@ -115,6 +121,8 @@ pub enum OrderKind {
     Promote,
     /// Make Redis a replica.
     Follow,
+    /// Write a track file.
+    Track,
     /// Anything else whose failure is an alarm.
     Other,
 }
@@ -156,12 +164,15 @@ impl Default for State {
             pid: None,
             run_id: None,
             drift: 0,
+            led: false,
             linked_once: false,
             peers: BTreeMap::new(),
             orders: BTreeMap::new(),
             retries: 0,
+            unwritten: false,
             eligible: None,
             bias: None,
+            partial: false,
             deadlines: BTreeMap::new(),
             paused: None,
             incident: None,

@@ -41,9 +41,9 @@ pub enum Trigger {
     AuthRefused,
     /// Redis reports `MISCONF`.
     Misconfigured,
-    /// The first replica came online.
+    /// A replica came online at this primary.
     ReplicaAttached,
-    /// The last replica went away.
+    /// A replica of this primary went away.
     ReplicaLost,
     /// Another node's Redis became a master.
     PeerServes,
@@ -138,6 +138,17 @@ impl Cond {
     }
 }
 
+/// Who wins where two nodes hold the VIP: the newest primary over a settled one over all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Not a primary.
+    Other,
+    /// A primary that had a replica since it was promoted.
+    Settled,
+    /// A primary that has had none yet.
+    Newest,
+}
+
 /// What a row orders; `apply` turns it into effects with the settings' values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -147,8 +158,10 @@ pub enum Order {
     Follow,
     /// Tell keepalived whether it may hold the VIP here.
     Eligible(bool),
-    /// Raise (true) or drop (false) the bias of the newest primary.
-    Bias(bool),
+    /// What is added to the VRRP priority.
+    Bias(Standing),
+    /// Write both track files again.
+    Rewrite,
     /// Keep answering for the VIP on `lo` for a while.
     Drain,
     /// Take the VIP off the interface.
@@ -161,6 +174,8 @@ pub enum Order {
     Raise(AlarmKind),
     /// Count an alarm that need not be sent, and why.
     Suppress(AlarmKind, &'static str),
+    /// Take an alarm of this incident back, if it is out.
+    Resolve(AlarmKind),
     /// Say the unresolved alarms again.
     Repeat,
     /// Set a timer.
@@ -252,37 +267,40 @@ const fn to(role: Role) -> Option<Role> {
 #[rustfmt::skip]
 rows! {
     // --- look at everything again -----------------------------------------------------------------
+    "orphaned-vip-without-redis": Review [] if [Is(VipHere), Is(KeepalivedGone), Is(RedisDown)] => to(Fault),
+        [OpenIncident, Bias(Standing::Other), RemoveVip, Eligible(false), Arm(D::Unserved), Raise(A::KeepalivedGone)],
+        "The VIP is still here but keepalived is not running and Redis is down: the VIP is given up.";
     "orphaned-vip": Review [] if [Is(VipHere), Is(KeepalivedGone)] => to(Demoting),
-        [OpenIncident, Bias(false), RemoveVip, Follow, Raise(A::KeepalivedGone)],
+        [OpenIncident, Bias(Standing::Other), RemoveVip, Follow, Raise(A::KeepalivedGone)],
         "The VIP is still here but keepalived is not running: the others will take it, so it is given up.";
     "review-while-paused": Review [] if [Is(Paused)] => STAY, [],
         "Automatic actions are paused: everything stays as it is.";
-    "still-primary": Review [Primary] if [Is(VipHere), Is(RedisUp), Is(RedisIsMaster)] => STAY, [Eligible(true), Bias(true)],
+    "still-primary": Review [Primary] if [Is(VipHere), Is(RedisUp), Is(RedisIsMaster)] => STAY, [Eligible(true), Arm(D::Redundancy)],
         "The VIP is here and Redis takes writes, as decided before.";
     "promote-on-review": Review [] if [Is(VipHere), Is(GateOpen)] => to(Promoting),
-        [OpenIncident, Eligible(true), Bias(true), Promote],
+        [OpenIncident, Eligible(true), Bias(Standing::Newest), Promote],
         "The VIP is here and the copy is complete: Redis is promoted.";
     "review-without-redis": Review [] if [Is(VipHere), Is(RedisDown)] => to(Fault),
-        [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+        [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP is here but Redis is down: the VIP is handed on.";
     "hold-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere)] => to(Held),
         [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The VIP is here but the promotion gate is shut.";
-    "review-redis-down": Review [] if [Is(RedisDown)] => to(Fault), [Eligible(false), Bias(false), Arm(D::Unserved)],
+    "review-redis-down": Review [] if [Is(RedisDown)] => to(Fault), [Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "Redis is down here: keepalived may not take the VIP.";
-    "review-stopped": Review [] if [Is(VrrpStopped), Is(RedisUp)] => to(Stopped), [Bias(false), Eligible(true), Follow],
+    "review-stopped": Review [] if [Is(VrrpStopped), Is(RedisUp)] => to(Stopped), [Bias(Standing::Other), Eligible(true), Follow],
         "keepalived was stopped here: Redis follows the others.";
-    "review-vrrp-fault": Review [] if [Is(VrrpFault), Is(RedisUp)] => to(Fault), [Bias(false), Eligible(true), Follow],
+    "review-vrrp-fault": Review [] if [Is(VrrpFault), Is(RedisUp)] => to(Fault), [Bias(Standing::Other), Eligible(true), Follow],
         "keepalived is in FAULT: Redis follows the others.";
     "review-first-start": Review [Undecided] if [Is(RedisUp), Is(FirstStart)] => STAY, [Arm(D::Negotiation)],
         "First start: a node of higher priority is given time to lead.";
-    "follow-on-review": Review [] if [Is(RedisUp)] => to(Demoting), [Bias(false), Eligible(true), Follow],
+    "still-replica": Review [Replica] if [Is(RedisUp), Is(Following)] => STAY, [Bias(Standing::Other), Eligible(true)],
+        "The VIP is elsewhere and Redis follows it, as decided before.";
+    "follow-on-review": Review [] if [Is(RedisUp)] => to(Demoting), [Bias(Standing::Other), Eligible(true), Follow],
         "The VIP is elsewhere: Redis follows it.";
     "review-waits": Review [] if [] => STAY, [],
         "Redis has not been checked often enough to decide.";
 
-    "reassert": Configured [Primary, Promoting] if [] => STAY, [Bias(true)],
-        "The settings changed: the bias is written again.";
     "settings-changed": Configured [] if [] => STAY, [],
         "The settings changed.";
 
@@ -291,20 +309,24 @@ rows! {
         "The VIP is served here already.";
     "vip-while-paused": VipArrived [] if [Is(Paused)] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The VIP arrived while automatic actions are paused: Redis is not promoted.";
-    "promote-on-first-vip": VipArrived [] if [Is(GateOpen), Not(HasHistory)] => to(Promoting), [Promote, Bias(true)],
+    "promote-on-first-vip": VipArrived [] if [Is(GateOpen), Not(HasHistory)] => to(Promoting), [Promote, Bias(Standing::Newest)],
         "First negotiation: the VIP came here, so this node leads.";
-    "promote-on-vip": VipArrived [] if [Is(GateOpen)] => to(Promoting), [OpenIncident, Promote, Bias(true)],
+    "promote-on-vip": VipArrived [] if [Is(GateOpen)] => to(Promoting), [OpenIncident, Promote, Bias(Standing::Newest)],
         "The VIP arrived and the copy here is complete: Redis is promoted.";
-    "vip-without-redis": VipArrived [] if [Is(RedisDown)] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+    "vip-without-redis": VipArrived [] if [Is(RedisDown)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP arrived but Redis is down: the VIP is handed on.";
+    "refuse-vip": VipArrived [] if [Is(RedisUp), Is(CopyPartial), Not(Ineligible)] => to(Fault), [OpenIncident, NameBlocker, Eligible(false), Follow, Arm(D::Unserved)],
+        "The VIP arrived in the middle of receiving a data set: it is handed on to a node that has one.";
+    "refused-vip": VipArrived [] if [Is(RedisUp), Is(CopyPartial)] => STAY, [],
+        "The VIP is on its way to a node that has a complete copy.";
     "hold-on-vip": VipArrived [] if [] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The VIP arrived but the promotion gate is shut.";
 
     "vip-left-while-paused": VipLeft [] if [Is(Paused)] => STAY, [],
         "The VIP left while automatic actions are paused: Redis stays as it is.";
-    "demote-on-backup": VipLeft [Primary, Promoting, Held] if [Is(RedisUp)] => to(Demoting), [OpenIncident, Bias(false), Follow],
+    "demote-on-backup": VipLeft [Primary, Promoting, Held] if [Is(RedisUp)] => to(Demoting), [OpenIncident, Bias(Standing::Other), Follow],
         "The VIP left: Redis here takes no more writes and follows it.";
-    "vip-left-without-redis": VipLeft [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+    "vip-left-without-redis": VipLeft [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP left, and Redis is not up here.";
     "rejoin-on-backup": VipLeft [Fault, Stopped] if [Is(RedisUp)] => to(Demoting), [Eligible(true), Follow],
         "keepalived takes part again: Redis follows the VIP. (No preemption, whatever the priority.)";
@@ -313,26 +335,29 @@ rows! {
 
     "vrrp-fault-while-paused": VrrpFaulted [] if [Is(Paused)] => STAY, [],
         "keepalived is in FAULT while automatic actions are paused: Redis stays as it is.";
-    "demote-on-fault": VrrpFaulted [Primary, Promoting, Held] if [Is(RedisUp)] => to(Fault), [OpenIncident, Bias(false), Follow, Arm(D::Unserved)],
+    "demote-on-fault": VrrpFaulted [Primary, Promoting, Held] if [Is(RedisUp)] => to(Fault), [OpenIncident, Bias(Standing::Other), Follow, Arm(D::Unserved)],
         "keepalived can hold no VIP here (link down or a tracked file): Redis takes no more writes.";
     "vrrp-fault": VrrpFaulted [Replica, Demoting, Stopped] if [Is(RedisUp)] => to(Fault), [OpenIncident, Arm(D::Unserved)],
         "keepalived can hold no VIP here (link down or a tracked file).";
-    "fault-without-redis": VrrpFaulted [Primary, Promoting, Held, Replica, Demoting, Stopped] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+    "fault-without-redis": VrrpFaulted [Primary, Promoting, Held, Replica, Demoting, Stopped] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "keepalived is in FAULT, and Redis is not up here.";
     "fault-confirmed": VrrpFaulted [] if [] => STAY, [],
         "keepalived is in FAULT, as it was told.";
 
     "vrrp-stop-while-paused": VrrpStopped [] if [Is(Paused)] => STAY, [],
         "keepalived stopped while automatic actions are paused: Redis stays as it is.";
-    "demote-on-stop": VrrpStopped [Primary, Promoting, Held] if [Is(RedisUp)] => to(Stopped), [OpenIncident, Bias(false), Follow],
+    "demote-on-stop": VrrpStopped [Primary, Promoting, Held] if [Is(RedisUp)] => to(Stopped), [OpenIncident, Bias(Standing::Other), Follow],
         "keepalived stopped: the VIP goes to another node, and Redis here follows it.";
     "stopped": VrrpStopped [Replica, Demoting, Undecided] if [] => to(Stopped), [],
         "keepalived stopped: this node takes no part.";
     "stopped-in-fault": VrrpStopped [] if [] => STAY, [],
         "keepalived stopped.";
 
+    "orphaned-vip-at-run-without-redis": KeepalivedLost [] if [Is(VipHere), Is(RedisDown)] => to(Fault),
+        [OpenIncident, Bias(Standing::Other), RemoveVip, Eligible(false), Arm(D::Unserved), Raise(A::KeepalivedGone)],
+        "keepalived died and left the VIP behind, and Redis is down: the VIP is given up here.";
     "orphaned-vip-at-run": KeepalivedLost [] if [Is(VipHere)] => to(Demoting),
-        [OpenIncident, Bias(false), RemoveVip, Follow, Raise(A::KeepalivedGone)],
+        [OpenIncident, Bias(Standing::Other), RemoveVip, Follow, Raise(A::KeepalivedGone)],
         "keepalived died and left the VIP behind: the others take it, so it is given up here.";
     "keepalived-lost": KeepalivedLost [] if [Not(VrrpStopped)] => STAY, [OpenIncident, Raise(A::KeepalivedGone)],
         "keepalived is not running: this node cannot take the VIP.";
@@ -342,12 +367,14 @@ rows! {
     // --- the local Redis --------------------------------------------------------------------------
     "up-while-paused": RedisRose [] if [Is(Paused)] => STAY, [],
         "Redis is up; automatic actions are paused.";
-    "promote-on-up": RedisRose [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Eligible(true), Bias(true), Promote],
+    "promote-on-up": RedisRose [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Eligible(true), Bias(Standing::Newest), Promote],
         "Redis is up and the VIP is here: it is promoted.";
     "hold-on-up": RedisRose [] if [Is(VipHere)] => to(Held), [OpenIncident, Eligible(true), NameBlocker, Raise(A::PromotionHeld)],
         "Redis is up and the VIP is here, but the promotion gate is shut.";
     "first-start": RedisRose [Undecided, Fault] if [Is(FirstStart)] => STAY, [Arm(D::Negotiation)],
         "First start: a node of higher priority is given time to lead.";
+    "up-in-vrrp-fault": RedisRose [Undecided, Fault] if [Is(VrrpFault)] => to(Fault), [Eligible(true), Follow],
+        "Redis is up: keepalived may leave FAULT, and until it does Redis follows the others.";
     "up-while-stopped": RedisRose [] if [Is(VrrpStopped)] => to(Stopped), [Eligible(true), Follow],
         "Redis is up; keepalived is stopped here, so it follows the others.";
     "rejoin": RedisRose [] if [] => to(Demoting), [Eligible(true), Follow],
@@ -355,30 +382,40 @@ rows! {
 
     "fall-while-paused": RedisFell [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
         "Redis failed its checks while automatic actions are paused: keepalived is not told.";
-    "fall-primary": RedisFell [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+    "fall-primary": RedisFell [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "Redis failed its checks: keepalived hands the VIP to another node.";
-    "fall": RedisFell [] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+    "fall": RedisFell [] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "Redis failed its checks: this node cannot take the VIP.";
 
     "exit-while-paused": RedisExited [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
         "Redis exited while automatic actions are paused: keepalived is not told.";
-    "exit-primary": RedisExited [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Drain, Eligible(false), Bias(false), Arm(D::Unserved)],
+    "exit-primary": RedisExited [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Drain, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "Redis exited: keepalived hands the VIP to another node at once.";
-    "exit": RedisExited [] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(false), Arm(D::Unserved)],
+    "exit": RedisExited [] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "Redis exited: this node cannot take the VIP.";
 
-    "gate-opened": Checked [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(true)],
+    "gate-opened": Checked [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Newest)],
         "The promotion gate has opened: Redis is promoted.";
+    "hand-on": Checked [Held] if [Is(RedisUp), Is(CopyPartial), Not(Paused)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
+        "The copy here will not become complete while this node holds the VIP: it is handed on.";
+    "rewrite": Checked [] if [Is(Unwritten), Not(RetryArmed), Not(Paused)] => STAY, [Rewrite, Arm(D::Retry)],
+        "The track files are written again.";
+    "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(CopyPartial), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+        "The copy here is complete: this node takes part.";
+    "wake-up": Checked [Fault] if [Is(Answers), Is(RedisIsMaster), Not(VipHere), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow],
+        "Redis answers again and still believes that it is a master: it is told to follow at once.";
+    "follow-again": Checked [Demoting] if [Is(RedisUp), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow],
+        "Redis ought to follow and nothing is under way: it is told again.";
+    "promote-again": Checked [Promoting] if [Is(VipHere), Is(GateOpen), Not(OrderPending), Not(RetryArmed)] => STAY, [Promote],
+        "Redis ought to be promoted and nothing is under way: it is told again.";
     "checked": Checked [] if [] => STAY, [],
         "A check that changes nothing.";
 
-    "drift-while-paused": RoleDrifted [] if [Is(Paused)] => STAY, [],
-        "Redis has another role than decided; automatic actions are paused.";
     "drift-pending": RoleDrifted [] if [Is(OrderPending)] => STAY, [],
         "Redis has another role than decided; an order is on its way.";
-    "drift-primary": RoleDrifted [Primary] if [Is(GateOpen)] => to(Promoting), [OpenIncident, Promote],
+    "drift-primary": RoleDrifted [Primary] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, Promote],
         "Redis was made a replica behind rha's back while the VIP is here: it is promoted again.";
-    "drift-held": RoleDrifted [Primary] if [] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
+    "drift-held": RoleDrifted [Primary] if [Is(VipHere)] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "Redis was made a replica behind rha's back, and the promotion gate is shut.";
     "drift-replica": RoleDrifted [] if [] => to(Demoting), [OpenIncident, Follow],
         "Redis does not follow whom it should: it is told again.";
@@ -388,14 +425,16 @@ rows! {
     "misconfigured": Misconfigured [] if [] => STAY, [OpenIncident, Raise(A::Misconfigured)],
         "Redis cannot save to disk and refuses writes.";
 
-    "redundant-again": ReplicaAttached [] if [] => STAY, [Disarm(D::Redundancy)],
-        "A replica is attached.";
-    "replica-lost": ReplicaLost [Primary] if [] => STAY, [OpenIncident, Arm(D::Redundancy)],
-        "The last replica went away.";
-    "replica-lost-elsewhere": ReplicaLost [] if [] => STAY, [],
-        "The last replica went away; this node does not lead.";
+    "settled-in-part": ReplicaAttached [] if [Is(Lonely)] => STAY, [Bias(Standing::Settled)],
+        "A replica is attached, but not all of them: who is promoted without this node outranks it.";
+    "settled": ReplicaAttached [] if [] => STAY, [Disarm(D::Redundancy), Bias(Standing::Settled)],
+        "A replica is attached: who is promoted without this node outranks it.";
+    "replica-lost": ReplicaLost [] if [] => STAY, [OpenIncident, Arm(D::Redundancy)],
+        "A replica went away.";
 
     // --- the other nodes --------------------------------------------------------------------------
+    "served-again": PeerServes [Fault] if [] => STAY, [Resolve(A::Unserved)],
+        "Another node's Redis takes writes: somebody serves.";
     "peer-serves": PeerServes [] if [] => STAY, [],
         "Another node's Redis takes writes.";
     "peer-lost-in-fault": PeerLost [Fault] if [] => STAY, [Arm(D::Unserved)],
@@ -406,20 +445,27 @@ rows! {
     // --- what came of orders ----------------------------------------------------------------------
     "promoted-first": Promoted [Promoting] if [Not(HasHistory)] => to(Primary), [GrowEpoch, Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads.";
-    "promoted": Promoted [Promoting] if [] => to(Primary), [GrowEpoch, Raise(A::TookOver), Arm(D::Redundancy)],
+    "promoted-again": Promoted [Promoting] if [Is(LedAllAlong)] => to(Primary), [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Arm(D::Redundancy)],
+        "Redis confirmed the promotion: this node leads, as it did before.";
+    "promoted": Promoted [Promoting] if [] => to(Primary),
+        [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::TookOver), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads.";
     "promoted-late": Promoted [] if [] => STAY, [],
         "A promotion was confirmed after the role had changed again.";
-    "promote-failed": PromoteFailed [Promoting] if [] => STAY, [OpenIncident, Raise(A::EffectFailed), Arm(D::Retry)],
+    "promote-failed-once": PromoteFailed [Promoting] if [Not(Persistent)] => STAY, [OpenIncident, Arm(D::Retry)],
         "The promotion failed: it is tried again.";
+    "promote-failed": PromoteFailed [Promoting] if [] => STAY, [OpenIncident, Raise(A::EffectFailed), Arm(D::Retry)],
+        "The promotion fails again and again.";
     "promote-failed-late": PromoteFailed [] if [] => STAY, [],
         "A promotion failed after the role had changed again.";
-    "followed": Followed [Demoting] if [] => to(Replica), [],
+    "followed": Followed [Demoting] if [] => to(Replica), [Resolve(A::EffectFailed)],
         "Redis confirmed that it follows.";
     "followed-apart": Followed [] if [] => STAY, [],
         "Redis confirmed that it follows; this node takes no part.";
-    "follow-failed": FollowFailed [Demoting, Stopped, Fault] if [Is(RedisUp)] => STAY, [Raise(A::EffectFailed), Arm(D::Retry)],
+    "follow-failed-once": FollowFailed [Demoting, Stopped, Fault] if [Is(RedisUp), Not(Persistent)] => STAY, [Arm(D::Retry)],
         "Redis could not be made a replica: it is tried again.";
+    "follow-failed": FollowFailed [Demoting, Stopped, Fault] if [Is(RedisUp)] => STAY, [Raise(A::EffectFailed), Arm(D::Retry)],
+        "Redis cannot be made a replica, again and again.";
     "follow-failed-late": FollowFailed [] if [] => STAY, [],
         "An order to follow failed after the role had changed again.";
     "effect-failed": EffectFailed [] if [] => STAY, [OpenIncident, Raise(A::EffectFailed)],
@@ -430,9 +476,7 @@ rows! {
         "First start: the nodes of higher priority had their time.";
     "negotiation-moot": NegotiationOver [] if [] => STAY, [],
         "First start: decided meanwhile.";
-    "retry-while-paused": RetryDue [] if [Is(Paused)] => STAY, [Arm(D::Retry)],
-        "An order is due again; automatic actions are paused.";
-    "retry-promotion": RetryDue [Promoting] if [Is(GateOpen)] => STAY, [Promote],
+    "retry-promotion": RetryDue [Promoting] if [Is(VipHere), Is(GateOpen)] => STAY, [Promote],
         "The promotion is tried again.";
     "retry-held": RetryDue [Promoting] if [] => to(Held), [NameBlocker, Raise(A::PromotionHeld)],
         "The promotion gate has shut since.";
@@ -444,6 +488,8 @@ rows! {
         "Redis is down here while automatic actions are paused.";
     "served-elsewhere": UnservedDue [Fault] if [Is(PeerServes)] => STAY, [Suppress(A::Unserved, "another node serves and reports")],
         "This node cannot serve; another one does.";
+    "unserved-partial": UnservedDue [Fault] if [Is(RedisUp), Is(CopyPartial)] => STAY, [Raise(A::Unserved)],
+        "The copy here is a part of one, and no other node is seen to serve: the node with the whole copy is needed.";
     "unserved-vrrp-fault": UnservedDue [Fault] if [Is(RedisUp)] => STAY, [Raise(A::VrrpFault)],
         "keepalived is in FAULT although Redis is well, and no other node is seen to serve.";
     "unserved": UnservedDue [Fault] if [] => STAY, [Raise(A::Unserved)],
@@ -451,14 +497,14 @@ rows! {
     "unserved-moot": UnservedDue [] if [] => STAY, [],
         "Redis is back.";
     "no-replica": RedundancyDue [Primary] if [Is(Lonely)] => STAY, [OpenIncident, Raise(A::NoReplica)],
-        "The primary has had no replica for a while.";
+        "The primary has been without a replica for a while.";
     "redundant": RedundancyDue [] if [] => STAY, [],
         "A replica is attached.";
     "repeat": RepeatDue [] if [] => STAY, [Repeat],
         "The trouble goes on: it is said again.";
 
     // --- the operator -----------------------------------------------------------------------------
-    "paused": PauseBegan [] if [] => STAY, [],
+    "paused": PauseBegan [] if [] => STAY, [Disarm(D::Retry)],
         "An operator paused automatic actions.";
     "start-asked": StartAsked [] if [] => STAY, [StartRedis],
         "An operator asked for Redis to be started.";

@@ -3,7 +3,6 @@
 //! Touches nothing: it reads records and knows neither effects nor protocols, so that a replay can
 //! never speak to a Redis.
 
-mod learn;
 mod rerun;
 
 pub use rerun::{Difference, Divergence, Report, Verdict, rerun};

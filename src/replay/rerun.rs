@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::learn::{Learner, learn_epoch};
 use crate::machine::{self, RULESET, State};
 use crate::model::decision::Decision;
 use crate::model::event::Event;
@@ -21,9 +20,6 @@ pub struct Report {
     pub decisions: u64,
     /// How many times each rule decided.
     pub rules: BTreeMap<String, u64>,
-    /// Records that could not be compared: retention has removed what the state before them came
-    /// from, so each instance is compared from the first complete start of the agent on.
-    pub uncompared: u64,
     /// Records decided by another version of the rules than this program's.
     pub other_ruleset: u64,
     /// Where the replay ended early: beyond it the states are no longer the same.
@@ -74,8 +70,8 @@ pub struct Verdict {
     pub incident: Option<IncidentId>,
 }
 
-/// Replays records, oldest first, until the first divergence. Each instance has a state of its own;
-/// so has the node itself (records without an instance).
+/// Replays records, oldest first, from the journal's beginning until the first divergence. Each instance has
+/// a state of its own; so has the node itself (records without an instance).
 ///
 /// # Errors
 /// The first error of the source.
@@ -93,74 +89,31 @@ pub fn rerun<E>(records: impl Iterator<Item = Result<Record, E>>) -> Result<Repo
 #[derive(Default)]
 struct Rerun {
     report: Report,
-    instances: BTreeMap<String, Instance>,
-}
-
-#[derive(Default)]
-struct Instance {
-    state: State,
-    /// Present while the state is not known.
-    learner: Option<Learner>,
-    /// The number of promotions before the first record is not known until the next one.
-    is_epoch_unknown: bool,
+    states: BTreeMap<String, State>,
 }
 
 impl Rerun {
     fn compare(&mut self, record: Record) -> Option<Divergence> {
-        let expected = self.report.last.map(Seq::next);
+        let expected = self.report.last.map_or(Seq(1), Seq::next);
         self.report.count(&record);
-        if let Some(expected) = expected.filter(|expected| *expected != record.seq) {
+        if record.seq != expected {
             return Some(out_of_sequence(record, expected));
         }
-        // Before record 1 there was nothing to know.
-        let is_complete = self.report.first == Some(Seq(1));
-        let instance = instance_of(&mut self.instances, &record.instance, is_complete);
-        if let Some(learner) = &mut instance.learner {
-            self.report.uncompared += 1;
-            if learner.learn(&mut instance.state, &record) {
-                instance.learner = None;
-            }
-            return None;
-        }
-        if instance.is_epoch_unknown && learn_epoch(&mut instance.state, &record.decision) {
-            instance.is_epoch_unknown = false;
-        }
-        instance.compare(record)
-    }
-}
-
-/// The instance of that name; a new one begins with nothing known.
-fn instance_of<'a>(
-    instances: &'a mut BTreeMap<String, Instance>,
-    name: &str,
-    is_complete: bool,
-) -> &'a mut Instance {
-    if !instances.contains_key(name) {
-        let instance = Instance {
-            state: State::default(),
-            learner: (!is_complete).then(Learner::default),
-            is_epoch_unknown: !is_complete,
-        };
-        instances.insert(name.to_owned(), instance);
-    }
-    instances
-        .get_mut(name)
-        .expect("inserted above where it was missing")
-}
-
-impl Instance {
-    fn compare(&mut self, record: Record) -> Option<Divergence> {
         let Record {
             seq,
             at,
-            instance: name,
+            instance,
             cause,
             ruleset,
             incident,
             event,
             decision,
         } = record;
-        let computed = machine::decide(&mut self.state, seq, at, &name, cause, event);
+        if !self.states.contains_key(&instance) {
+            self.states.insert(instance.clone(), State::default());
+        }
+        let state = self.states.get_mut(&instance)?;
+        let computed = machine::decide(state, seq, at, &instance, cause, event);
         if computed.decision == decision && computed.incident == incident {
             return None;
         }
@@ -171,7 +124,7 @@ impl Instance {
         };
         Some(Divergence {
             seq,
-            instance: name,
+            instance,
             difference,
             ruleset_changed: ruleset != RULESET,
             event: computed.event,
@@ -253,7 +206,6 @@ mod tests {
         let report = replay(&records);
         assert_eq!(report.divergence, None);
         assert_eq!(report.records, u64::try_from(records.len()).unwrap());
-        assert_eq!(report.uncompared, 0);
         assert_eq!(report.rules["promote-on-vip"], 1);
         assert_eq!(report.rules["promoted"], 1);
         assert!(report.decisions > 5 && report.decisions < report.records);
@@ -353,39 +305,14 @@ mod tests {
         assert!(replay(&records).divergence.is_some());
     }
 
-    /// Retention may cut anywhere: what is compared after it never diverges, and once an agent has
-    /// started after the cut, everything is compared.
     #[test]
-    fn a_cut_journal_is_compared_from_the_next_start_on() {
-        let mut story = Story {
-            records: fixture::failover(),
-            ..Story::default()
-        };
-        let last = story.records.last().unwrap();
-        (story.seq, story.now) = (last.seq.next(), last.at);
-        // The story goes on with the state that its records lead to.
-        for record in &story.records {
-            machine::step(&mut story.state, record.seq, record.at, &record.event);
-        }
-        let restart = story.records.len();
-        story.obeyed = restart;
-        story.start(true);
-        story.lead();
-        story.notify(crate::model::vrrp::VrrpState::Backup);
-        story.obey();
-        story.check(fixture::replica(true));
-        story.check(fixture::replica(true));
-        story.notify(crate::model::vrrp::VrrpState::Master);
-        story.obey();
-        story.lead();
-        let records = story.records;
-        assert_eq!(replay(&records).divergence, None);
-        for cut in 1..records.len() {
-            let report = replay(&records[cut..]);
-            assert_eq!(report.divergence, None, "cut before record {}", cut + 1);
-            let compared = report.records - report.uncompared;
-            let is_start_left = cut <= restart;
-            assert_eq!(compared > 0, is_start_left, "cut before record {}", cut + 1);
-        }
+    fn a_journal_without_its_beginning_is_not_replayed() {
+        let records = fixture::failover();
+        let divergence = replay(&records[3..]).divergence.unwrap();
+        let expected = Seq(1);
+        assert_eq!(
+            divergence.difference,
+            Difference::OutOfSequence { expected }
+        );
     }
 }

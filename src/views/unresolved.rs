@@ -21,6 +21,8 @@ pub struct Unresolved {
 pub struct Ordered {
     /// The instance; empty for the whole node.
     pub instance: String,
+    /// When: wall time in microseconds.
+    pub decided_us: i64,
     /// What was ordered.
     pub effect: Effect,
 }
@@ -46,6 +48,7 @@ impl Unresolved {
             let seq = record.seq;
             let ordered = Ordered {
                 instance: record.instance.clone(),
+                decided_us: record.at.wall_us,
                 effect: effect.clone(),
             };
             self.orders.insert(EffectId { seq, index }, ordered);

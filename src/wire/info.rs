@@ -71,12 +71,44 @@ pub fn observation(
     })
 }
 
+/// What a promotion asks of the local data set at the last moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataSet {
+    /// `master_sync_in_progress:1`: another one is being received in its place.
+    pub sync_in_progress: bool,
+    /// `loading:1`: it is being read from disk.
+    pub loading: bool,
+}
+
+/// Reads `INFO replication` and `INFO persistence`; `None` where no role is told.
+#[must_use]
+pub fn data_set(replication: &str, persistence: &str) -> Option<DataSet> {
+    field(replication, "role")?;
+    Some(DataSet {
+        sync_in_progress: flag(replication, "master_sync_in_progress"),
+        loading: flag(persistence, "loading"),
+    })
+}
+
 /// Replicas that are in step: `slave0:ip=10.0.0.2,port=6379,state=online,offset=1,lag=0`.
+///
+/// Redis calls a replica online as soon as the data set is on its way, and tells `offset=0` of it until its
+/// first acknowledgement, up to a second later: until then it may have nothing. That holds also where the master
+/// itself is at 0, for what was written before its first replica came does not count. There it takes until the
+/// first ping (`repl-ping-replica-period`, 10 s) is acknowledged.
 fn replicas_online(replication: &str) -> u16 {
     let online = fields(replication).filter(|(key, value)| {
-        numbered(key, "slave") && value.split(',').any(|part| part == "state=online")
+        let has = |wanted: fn(&str) -> bool| value.split(',').any(wanted);
+        numbered(key, "slave") && has(|part| part == "state=online") && has(acknowledges)
     });
     u16::try_from(online.count()).unwrap_or(u16::MAX)
+}
+
+/// `offset=42`, and more than 0.
+fn acknowledges(part: &str) -> bool {
+    part.strip_prefix("offset=")
+        .and_then(|offset| offset.parse().ok())
+        .is_some_and(|offset: i64| offset > 0)
 }
 
 /// Keys in all databases: `db0:keys=5,expires=0,avg_ttl=0`.
@@ -167,6 +199,37 @@ mod tests {
         assert_eq!(seen.keys, 12);
         assert_eq!(seen.master, None);
         assert!(!seen.loading && !seen.link_up && !seen.sync_in_progress);
+    }
+
+    #[test]
+    fn an_online_replica_counts_from_its_first_acknowledgement() {
+        let online = |slave: &str| {
+            replicas_online(&format!(
+                "role:master\r\nslave0:ip=10.0.0.2,port=6379,{slave}\r\nmaster_repl_offset:42\r\n"
+            ))
+        };
+        assert_eq!(online("state=online,offset=0,lag=0"), 0);
+        assert_eq!(online("state=online,offset=1,lag=0"), 1);
+        assert_eq!(online("state=send_bulk,offset=7,lag=0"), 0);
+        assert_eq!(online("state=online,offset=x,lag=0"), 0);
+        assert_eq!(online("state=online,lag=0"), 0);
+    }
+
+    #[test]
+    fn the_data_set_at_the_last_moment() {
+        let told = |replication, persistence| data_set(replication, persistence).unwrap();
+        let whole = DataSet {
+            sync_in_progress: false,
+            loading: false,
+        };
+        assert_eq!(told(MASTER, IDLE), whole);
+        let receiving = DataSet {
+            sync_in_progress: true,
+            loading: false,
+        };
+        assert_eq!(told(REPLICA, IDLE), receiving);
+        assert!(told(REPLICA, "loading:1\r\n").loading);
+        assert_eq!(data_set("", IDLE), None);
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl Agent {
 
 /// What reaches the agent, each for one life of it.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // a few thousand of them at most
 pub(super) enum Act {
     Begin(u64),
     /// The doorbell: there are lines in the spool.

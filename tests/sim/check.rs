@@ -69,7 +69,7 @@ impl World {
             }
         }
         for ((node, incident, kind), counts) in self.alarm_counts() {
-            if counts.raised > 1 || counts.resolved > counts.raised {
+            if counts.raised > counts.resolved + 1 || counts.resolved > counts.raised {
                 let name = &self.nodes[node].name;
                 wrong.push(format!(
                     "{name}: alarm {kind} of incident {incident}: {counts:?}"

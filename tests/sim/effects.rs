@@ -270,8 +270,14 @@ impl World {
 
     fn report(&mut self, node: usize, effect: EffectId, outcome: Outcome) {
         let cause = Some(effect.seq);
+        let touches_redis = matches!(
+            self.effect(node, effect),
+            Effect::Promote | Effect::Follow { .. } | Effect::StartRedis | Effect::StopRedis
+        );
         self.take(node, Event::EffectFinished { effect, outcome }, cause);
-        self.nudge(node);
+        if touches_redis {
+            self.nudge(node);
+        }
     }
 
     /// In order, until they are delivered; tried again every second.

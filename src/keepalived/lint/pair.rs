@@ -106,15 +106,7 @@ fn compare(
             "the same on both",
         );
     }
-    let timer = |instance: &Instance<'_>, view: &View<'_>| {
-        let own = argument(instance, "down_timer_adverts");
-        own.or_else(|| {
-            view.global("vrrp_down_timer_adverts")?
-                .argument()
-                .map(str::to_owned)
-        })
-    };
-    if timer(one, first) != timer(other, second) {
+    if down_timer(one, first) != down_timer(other, second) {
         differ(
             "down_timer_adverts",
             "another down_timer_adverts than on the other node".into(),
@@ -124,6 +116,15 @@ fn compare(
     peers(one, other, found);
     advert_int(one, other, found);
     election(one, other, found);
+}
+
+fn down_timer(instance: &Instance<'_>, view: &View<'_>) -> Option<String> {
+    let own = argument(instance, "down_timer_adverts");
+    own.or_else(|| {
+        view.global("vrrp_down_timer_adverts")?
+            .argument()
+            .map(str::to_owned)
+    })
 }
 
 /// Each node's unicast_peer must name the other one's unicast_src_ip.

@@ -12,7 +12,7 @@ use redis::{
 
 use super::{Answer, Error, Secret, Target};
 use crate::model::redis::{Endpoint, RedisRole};
-use crate::wire::info::{self, Identity};
+use crate::wire::info::{self, DataSet, Identity};
 
 /// A kept connection. Cheap to clone; commands of all clones share the one connection, in order.
 #[derive(Debug, Clone)]
@@ -96,13 +96,27 @@ impl Link {
         })
     }
 
-    /// Closes the connections of all clients but this one; replicas stay connected.
+    /// Whether the data set is whole at this moment, in one round trip.
+    ///
+    /// # Errors
+    /// Any but [`Error::Unconfirmed`].
+    pub async fn data_set(&self) -> Result<DataSet, Error> {
+        let (replication, persistence) =
+            tokio::try_join!(self.section("replication"), self.section("persistence"))?;
+        info::data_set(&replication, &persistence)
+            .ok_or_else(|| Error::Garbage("INFO tells no role".to_owned()))
+    }
+
+    /// Closes the connections of all clients but this one, subscribers too; replicas stay connected.
     ///
     /// # Errors
     /// Any.
-    pub async fn kill_normal_clients(&self) -> Result<(), Error> {
-        let kill = words(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-        self.ask(&kill).await.map(drop)
+    pub async fn kill_clients(&self) -> Result<(), Error> {
+        for sort in ["normal", "pubsub"] {
+            let kill = words(&["CLIENT", "KILL", "TYPE", sort, "SKIPME", "yes"]);
+            self.ask(&kill).await?;
+        }
+        Ok(())
     }
 
     /// `SHUTDOWN`: Redis saves as its configuration says, and exits. `Ok` when it has closed the connection.
@@ -219,6 +233,10 @@ impl Link {
             }
             other => other.map(drop),
         }
+    }
+
+    async fn section(&self, name: &str) -> Result<String, Error> {
+        text(&self.ask(&words(&["INFO", name])).await?)
     }
 
     async fn ask(&self, command: &Cmd) -> Result<Value, Error> {
