@@ -40,30 +40,31 @@ need_packages() {
     fi
     command -v apt-get >/dev/null || die "missing here: ${missing[*]} (Debian's names of the packages)"
     talk "installing ${missing[*]}"
-    # The packages' own services must not start: exit code 101 of policy-rc.d forbids it.
-    local policy=/usr/sbin/policy-rc.d ours=no
-    if [ ! -e "$policy" ]; then
-        ours=yes
-        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
-        "${as_root[@]}" chmod 755 "$policy"
-    fi
-    local status=0
-    {
-        "${as_root[@]}" apt-get update -qq &&
-            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-                apt-get install -y -qq --no-install-recommends "${missing[@]}"
-    } >&2 || status=$?
-    [ "$ours" = yes ] && "${as_root[@]}" rm -f "$policy"
-    [ "$status" -eq 0 ] || die "apt-get could not install ${missing[*]}"
+    install_packages "${missing[@]}" >&2 || die "apt-get could not install ${missing[*]}"
 }
+
+# In a subshell, so that the policy goes however this ends. The packages' own services must not start: exit code
+# 101 of policy-rc.d forbids it. Uses `as_root` of its caller.
+install_packages() (
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap '"${as_root[@]}" rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null || exit 1
+        "${as_root[@]}" chmod 755 "$policy" || exit 1
+    fi
+    "${as_root[@]}" apt-get update -qq &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "$@"
+)
 
 need_cargo() {
     command -v cargo >/dev/null || die "cargo is missing: install Rust from https://rustup.rs"
 }
 
-# Builds the binaries and the lab; silent without a terminal unless it fails.
+# Builds the binaries and the lab; silent without a terminal unless it fails, or takes long.
 build() {
     need_cargo
+    [ -x "$target/release/examples/lab" ] || talk "building rha and the laboratory: some minutes, this first time"
     local -a quiet=(--quiet)
     [ -t 2 ] && quiet=()
     cargo build --manifest-path "$root/Cargo.toml" --locked --release --bins --example lab "${quiet[@]}" >&2

@@ -37,7 +37,7 @@ use crate::world::World;
 ///
 /// Needs no root where user namespaces are allowed. Leaves nothing behind when it ends, however it ends.
 #[derive(Parser)]
-#[command(name = "tools/lab", version)]
+#[command(name = "lab", bin_name = "tools/lab", version)]
 struct Cli {
     #[command(flatten)]
     world: WorldArgs,
@@ -69,7 +69,7 @@ pub struct WorldArgs {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Walk through the test section of the original manual, step by step (about 20 s)
+    /// Walk through the test section of the original manual, step by step (15 s)
     Walkthrough {
         /// End with one JSON object in a line of its own
         #[arg(long)]
