@@ -1,6 +1,8 @@
 //! Addresses by netlink, in a network namespace of its own: each test starts itself again inside `unshare`.
 //! Where that is not permitted it skips loudly; on CI that is a failure.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // a test: what fails is shown, what is skipped is said
+
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
