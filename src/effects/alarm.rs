@@ -4,12 +4,12 @@
 //! given again at the next start.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::AbortHandle;
 
 use super::finished;
 use crate::ingest::Incoming;
@@ -46,105 +46,180 @@ pub struct Alarms(Arc<Senders>);
 
 #[derive(Debug)]
 struct Senders {
-    queues: BTreeMap<String, Arc<Queue>>,
+    lanes: Mutex<BTreeMap<String, Lane>>,
     events: mpsc::Sender<Incoming>,
-    /// One for each sink; they end with this set.
-    _tasks: JoinSet<()>,
+}
+
+/// A sink's queue and the task that empties it, which ends with the lane.
+#[derive(Debug)]
+struct Lane {
+    queue: Arc<Queue>,
+    task: AbortHandle,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Alarms {
     /// Starts a sender for each sink; outcomes go to `events`.
     #[must_use]
     pub fn start(sinks: Vec<Sink>, events: mpsc::Sender<Incoming>) -> Self {
-        let mut queues = BTreeMap::new();
-        let mut tasks = JoinSet::new();
+        let lanes = Mutex::default();
+        let alarms = Self(Arc::new(Senders { lanes, events }));
+        alarms.reconfigure(sinks);
+        alarms
+    }
+
+    /// Goes on with other sinks. What waits for a sink of the same name is sent as the new one says,
+    /// beginning at once; what waits for a sink that is gone ends in failure.
+    pub fn reconfigure(&self, sinks: Vec<Sink>) {
+        let mut lanes = lock(&self.0.lanes);
+        let mut former = std::mem::take(&mut *lanes);
         for sink in sinks {
-            let queue = Arc::new(Queue::default());
-            queues.insert(sink.name.clone(), Arc::clone(&queue));
-            tasks.spawn(send_all(queue, sink, events.clone()));
+            let name = sink.name.clone();
+            let lane = match former.remove(&name) {
+                Some(lane) => {
+                    lane.queue.change(sink);
+                    lane
+                }
+                None => self.lane(sink),
+            };
+            lanes.insert(name, lane);
         }
-        Self(Arc::new(Senders {
-            queues,
-            events,
-            _tasks: tasks,
-        }))
+        for (name, lane) in former {
+            for job in lane.queue.drain() {
+                self.fail(job, no_sink(&name));
+            }
+        }
     }
 
     /// Queues an alarm of `instance` for `sink`. Where too many wait, the oldest gives way: news is worth
     /// more than history, which the journal has.
-    pub(super) fn send(&self, instance: &str, id: EffectId, sink: &str, alarm: Alarm) {
+    pub fn send(&self, instance: &str, id: EffectId, sink: &str, alarm: Alarm) {
         let job = Job {
             instance: instance.to_owned(),
             id,
             alarm,
         };
-        let refused = match self.0.queues.get(sink) {
-            Some(queue) => queue.push(job).map(|oldest| {
-                (
-                    oldest,
-                    Outcome::Refused("queue full, oldest dropped".to_owned()),
-                )
-            }),
-            None => Some((
-                job,
-                Outcome::Failed(format!("there is no [[alarm.sink]] {sink}")),
-            )),
-        };
-        if let Some((job, outcome)) = refused {
-            let events = self.0.events.clone();
-            let incoming = finished(&job.instance, job.id, outcome);
-            // Without a receiver the agent is ending.
-            tokio::spawn(async move { drop(events.send(incoming).await) });
+        match lock(&self.0.lanes).get(sink) {
+            Some(lane) => {
+                if let Some(oldest) = lane.queue.push(job) {
+                    let why = "queue full, oldest dropped".to_owned();
+                    self.fail(oldest, Outcome::Refused(why));
+                }
+            }
+            None => self.fail(job, no_sink(sink)),
         }
+    }
+
+    fn lane(&self, sink: Sink) -> Lane {
+        let queue = Arc::new(Queue::new(sink));
+        let sender = send_all(Arc::clone(&queue), self.0.events.clone());
+        let task = tokio::spawn(sender).abort_handle();
+        Lane { queue, task }
+    }
+
+    fn fail(&self, job: Job, outcome: Outcome) {
+        let events = self.0.events.clone();
+        let incoming = finished(&job.instance, job.id, outcome);
+        // Without a receiver the agent is ending.
+        tokio::spawn(async move { drop(events.send(incoming).await) });
     }
 }
 
-#[derive(Debug)]
+fn no_sink(name: &str) -> Outcome {
+    Outcome::Failed(format!("there is no [[alarm.sink]] {name}"))
+}
+
+#[derive(Debug, Clone)]
 struct Job {
     instance: String,
     id: EffectId,
     alarm: Alarm,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
-    waiting: Mutex<VecDeque<Job>>,
+    sink: Mutex<Sink>,
+    jobs: Mutex<Jobs>,
     filled: Notify,
+    /// The sink is another: what failed is tried again at once.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Jobs {
+    sending: Option<Job>,
+    waiting: VecDeque<Job>,
 }
 
 impl Queue {
+    fn new(sink: Sink) -> Self {
+        Self {
+            sink: Mutex::new(sink),
+            jobs: Mutex::default(),
+            filled: Notify::new(),
+            changed: Notify::new(),
+        }
+    }
+
     /// Returns the job that had to give way.
     fn push(&self, job: Job) -> Option<Job> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = if waiting.len() < WAITING {
+        let mut jobs = lock(&self.jobs);
+        let oldest = if jobs.waiting.len() < WAITING {
             None
         } else {
-            waiting.pop_front()
+            jobs.waiting.pop_front()
         };
-        waiting.push_back(job);
+        jobs.waiting.push_back(job);
         self.filled.notify_one();
         oldest
     }
 
-    async fn pop(&self) -> Job {
+    /// The next job; it is kept until the one after it is asked for.
+    async fn next(&self) -> Job {
         loop {
-            let job = self
-                .waiting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front();
-            match job {
-                Some(job) => return job,
-                None => self.filled.notified().await,
+            {
+                let mut jobs = lock(&self.jobs);
+                jobs.sending = jobs.waiting.pop_front();
+                if let Some(job) = &jobs.sending {
+                    return job.clone();
+                }
             }
+            self.filled.notified().await;
+        }
+    }
+
+    fn drain(&self) -> Vec<Job> {
+        let mut jobs = lock(&self.jobs);
+        let sending = jobs.sending.take();
+        sending.into_iter().chain(jobs.waiting.drain(..)).collect()
+    }
+
+    fn sink(&self) -> Sink {
+        lock(&self.sink).clone()
+    }
+
+    fn change(&self, sink: Sink) {
+        let before = std::mem::replace(&mut *lock(&self.sink), sink.clone());
+        if before != sink {
+            self.changed.notify_one();
         }
     }
 }
 
-async fn send_all(queue: Arc<Queue>, sink: Sink, events: mpsc::Sender<Incoming>) {
+/// What is behind these locks is whole after a panic too: each change is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn send_all(queue: Arc<Queue>, events: mpsc::Sender<Incoming>) {
     loop {
-        let job = queue.pop().await;
-        let outcome = deliver(&sink, &job.alarm).await;
+        let job = queue.next().await;
+        let outcome = deliver(&queue, &job.alarm).await;
         if events
             .send(finished(&job.instance, job.id, outcome))
             .await
@@ -155,11 +230,11 @@ async fn send_all(queue: Arc<Queue>, sink: Sink, events: mpsc::Sender<Incoming>)
     }
 }
 
-async fn deliver(sink: &Sink, alarm: &Alarm) -> Outcome {
-    let body = body(sink, alarm);
+async fn deliver(queue: &Queue, alarm: &Alarm) -> Outcome {
     let mut pause = FIRST_PAUSE;
     loop {
-        let why = match http::post_json(&sink.url, &body, sink.timeout).await {
+        let sink = queue.sink();
+        let why = match http::post_json(&sink.url, &body(&sink, alarm), sink.timeout).await {
             Ok(status @ 200..=299) => return Outcome::Done(format!("HTTP {status}")),
             // Request Timeout, Too Many Requests, and every trouble of the server may pass (RFC 9110).
             Ok(status @ (408 | 429 | 500..)) => format!("HTTP {status}"),
@@ -172,8 +247,10 @@ async fn deliver(sink: &Sink, alarm: &Alarm) -> Outcome {
         if pause == FIRST_PAUSE {
             tracing::warn!(sink = sink.name, alarm = %alarm.kind, why, "alarm not sent, trying on");
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_PAUSE),
+            () = queue.changed.notified() => pause = FIRST_PAUSE,
+        }
     }
 }
 
@@ -197,155 +274,4 @@ fn body<'a>(sink: &'a Sink, alarm: &Alarm) -> Body<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::model::alarm::{AlarmKind, AlarmStatus};
-    use crate::model::event::Event;
-    use crate::model::record::Seq;
-
-    fn alarm(title: &str) -> Alarm {
-        Alarm {
-            incident: Seq(1),
-            kind: AlarmKind::TookOver,
-            status: AlarmStatus::Raised,
-            title: title.to_owned(),
-            content: "line\nnext".to_owned(),
-        }
-    }
-
-    fn sink(port: u16) -> Sink {
-        Sink {
-            name: "ops".to_owned(),
-            url: format!("http://127.0.0.1:{port}/simplealarm"),
-            local_ip: "10.0.0.1".to_owned(),
-            mail_to: "ops@example.org".to_owned(),
-            sms_to: "+49".to_owned(),
-            timeout: Duration::from_secs(2),
-        }
-    }
-
-    fn id(seq: u64) -> EffectId {
-        EffectId {
-            seq: Seq(seq),
-            index: 0,
-        }
-    }
-
-    async fn outcome(outcomes: &mut mpsc::Receiver<Incoming>) -> (u64, Outcome) {
-        let incoming = tokio::time::timeout(Duration::from_secs(20), outcomes.recv()).await;
-        match incoming.unwrap().unwrap().event {
-            Event::EffectFinished { effect, outcome } => (effect.seq.0, outcome),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Answers each request with the next of `answers`, and returns the bodies.
-    async fn receive(listener: TcpListener, answers: &[u16]) -> Vec<serde_json::Value> {
-        let mut bodies = Vec::new();
-        for status in answers {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = Vec::new();
-            loop {
-                let mut part = [0; 4096];
-                let read = stream.read(&mut part).await.unwrap();
-                request.extend_from_slice(&part[..read]);
-                let text = String::from_utf8_lossy(&request).into_owned();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else {
-                    continue;
-                };
-                assert!(head.starts_with("POST /simplealarm HTTP/1.1"), "{head}");
-                assert!(
-                    head.to_lowercase()
-                        .contains("content-type: application/json"),
-                    "{head}"
-                );
-                if let Ok(body) = serde_json::from_str(body) {
-                    bodies.push(body);
-                    break;
-                }
-            }
-            let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-        bodies
-    }
-
-    #[tokio::test]
-    async fn sent_once_and_in_order_when_the_sink_comes_up() {
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let (events, mut outcomes) = mpsc::channel(8);
-        let alarms = Alarms::start(vec![sink(port)], events);
-        alarms.send("cache", id(1), "ops", alarm("it\"s \\ down"));
-        alarms.send("cache", id(2), "ops", alarm("second"));
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        assert!(outcomes.try_recv().is_err(), "nobody listens yet");
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-        // Both a server in trouble and one that is asked too often are tried again.
-        let server = tokio::spawn(async move { receive(listener, &[503, 429, 200, 204]).await });
-        let done = |text: &str| Outcome::Done(text.to_owned());
-        assert_eq!(outcome(&mut outcomes).await, (1, done("HTTP 200")));
-        assert_eq!(outcome(&mut outcomes).await, (2, done("HTTP 204")));
-        let bodies = server.await.unwrap();
-        let expected = serde_json::json!({
-            "title": "10.0.0.1:it\"s \\ down",
-            "content": "10.0.0.1:line\nnext",
-            "mailTo": "ops@example.org",
-            "smsTo": "+49",
-        });
-        assert_eq!(bodies[2], expected);
-        assert_eq!(bodies[3]["title"], "10.0.0.1:second");
-        assert!(outcomes.try_recv().is_err(), "one outcome each");
-    }
-
-    #[tokio::test]
-    async fn what_cannot_work_is_not_tried_again() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = tokio::spawn(async move { receive(listener, &[404]).await });
-        let (events, mut outcomes) = mpsc::channel(8);
-        let nonsense = Sink {
-            name: "bad".to_owned(),
-            url: "no url".to_owned(),
-            ..sink(port)
-        };
-        let alarms = Alarms::start(vec![sink(port), nonsense], events);
-        alarms.send("cache", id(1), "ops", alarm("lost"));
-        let (_, failed) = outcome(&mut outcomes).await;
-        assert_eq!(
-            failed,
-            Outcome::Failed("HTTP 404: check url of ops".to_owned())
-        );
-        assert_eq!(server.await.unwrap().len(), 1);
-        for name in ["bad", "unknown"] {
-            alarms.send("cache", id(2), name, alarm("lost"));
-            let (_, failed) = outcome(&mut outcomes).await;
-            assert!(matches!(failed, Outcome::Failed(_)), "{name}: {failed}");
-        }
-    }
-
-    #[tokio::test]
-    async fn the_oldest_gives_way_when_too_many_wait() {
-        let (events, mut outcomes) = mpsc::channel(8);
-        // Port 1: nobody listens.
-        let alarms = Alarms::start(vec![sink(1)], events);
-        let many = u64::try_from(WAITING).unwrap() + 3;
-        for seq in 0..many {
-            alarms.send("cache", id(seq), "ops", alarm("x"));
-            // Lets the sender take the first one out of the queue.
-            tokio::task::yield_now().await;
-        }
-        let (first, refused) = outcome(&mut outcomes).await;
-        let (second, _) = outcome(&mut outcomes).await;
-        assert_eq!((first, second), (1, 2), "0 is being sent");
-        assert_eq!(
-            refused,
-            Outcome::Refused("queue full, oldest dropped".to_owned())
-        );
-        assert!(outcomes.try_recv().is_err());
-    }
-}
+mod tests;
