@@ -1,10 +1,12 @@
 //! The agent's sockets, the spool's door, and what systemd is told.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use sd_notify::NotifyState;
 use tokio::net::{UnixDatagram, UnixListener};
 
@@ -18,17 +20,20 @@ pub struct Bound {
     pub doorbell: UnixDatagram,
     /// Where the command line asks.
     pub listener: UnixListener,
-    /// Both files, to be removed at the end.
+    /// Both files.
     pub sockets: Sockets,
 }
 
-/// Socket files of this agent.
-pub struct Sockets(Vec<PathBuf>);
+/// Socket files of this agent, removed when this is dropped.
+pub struct Sockets {
+    paths: [PathBuf; 2],
+    /// On the directory: only one agent uses it.
+    _lock: File,
+}
 
-impl Sockets {
-    /// Removes them. One that is gone already is fine.
-    pub fn remove(&self) {
-        for path in &self.0 {
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        for path in &self.paths {
             if let Err(error) = std::fs::remove_file(path) {
                 tracing::debug!(path = %path.display(), %error, "socket not removed");
             }
@@ -36,44 +41,47 @@ impl Sockets {
     }
 }
 
-/// Binds both sockets; what a dead agent left behind is replaced.
+/// Makes the directories and binds both sockets; what a dead agent left behind is replaced.
 ///
 /// # Errors
-/// Another agent listens there, or a directory is missing or may not be written.
+/// Another agent uses the directory, or it may not be made or written.
 pub fn bind(config: &Config) -> anyhow::Result<Bound> {
+    let runtime = &config.paths.runtime;
+    for dir in [runtime, &config.paths.track(), &config.paths.state] {
+        std::fs::create_dir_all(dir).map_err(|error| cannot("create", dir, &error))?;
+    }
+    let lock = File::open(runtime).map_err(|error| cannot("open", runtime, &error))?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => {
+            anyhow::bail!("another agent runs already: it holds {}", runtime.display())
+        }
+        Err(error) => return Err(cannot("lock", runtime, &error.into())),
+    }
     let (agent, bell) = (config.paths.agent_socket(), config.paths.doorbell_socket());
-    for dir in [
-        &config.paths.runtime,
-        &config.paths.track(),
-        &config.paths.state,
-    ] {
-        std::fs::create_dir_all(dir).with_context(|| cannot("create", dir))?;
-    }
-    if std::os::unix::net::UnixStream::connect(&agent).is_ok() {
-        anyhow::bail!(
-            "another agent runs already: it listens at {}",
-            agent.display()
-        );
-    }
     for path in [&agent, &bell] {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| cannot("replace", path));
+                return Err(cannot("replace", path, &error));
             }
             _ => {}
         }
     }
-    let listener = UnixListener::bind(&agent).with_context(|| cannot("bind", &agent))?;
-    let doorbell = UnixDatagram::bind(&bell).with_context(|| cannot("bind", &bell))?;
+    let listener = UnixListener::bind(&agent).map_err(|error| cannot("bind", &agent, &error))?;
+    let doorbell = UnixDatagram::bind(&bell).map_err(|error| cannot("bind", &bell, &error))?;
+    let sockets = Sockets {
+        paths: [agent, bell],
+        _lock: lock,
+    };
     // Only the owner and its group may give orders; anybody may ring, for a ring carries nothing.
-    for (path, mode) in [(&agent, 0o660), (&bell, 0o666)] {
+    for (path, mode) in sockets.paths.iter().zip([0o660, 0o666]) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-            .with_context(|| cannot("set the mode of", path))?;
+            .map_err(|error| cannot("set the mode of", path, &error))?;
     }
     Ok(Bound {
         doorbell,
         listener,
-        sockets: Sockets(vec![agent, bell]),
+        sockets,
     })
 }
 
@@ -83,17 +91,13 @@ pub fn bind(config: &Config) -> anyhow::Result<Bound> {
 /// The directory is missing or may not be read.
 pub fn spool(config: &Config, resume: Option<SpoolPosition>) -> anyhow::Result<spool::Reader> {
     let dir = config.paths.spool();
-    std::fs::create_dir_all(&dir).with_context(|| cannot("create", &dir))?;
-    spool::Reader::open(&dir, resume).with_context(|| cannot("read", &dir))
+    std::fs::create_dir_all(&dir).map_err(|error| cannot("create", &dir, &error))?;
+    Ok(spool::Reader::open(&dir, resume)?)
 }
 
 /// What could not be done, where, and who would have to be allowed to.
-fn cannot(what: &str, path: &Path) -> String {
-    let user = rustix::process::geteuid().as_raw();
-    format!(
-        "cannot {what} {} (user id {user} must be allowed to)",
-        path.display()
-    )
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> anyhow::Error {
+    anyhow::anyhow!("cannot {what} {}", spool::explain(path, error))
 }
 
 /// systemd: ready, with a status line.

@@ -1,13 +1,14 @@
 //! The executors of all instances, made from the configuration.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::senses::Nerve;
-use crate::config::{Alarms as AlarmConfig, Config, Instance, Member, SecretError, SinkKind};
-use crate::effects::alarm::{Alarms, Dialect, Sink};
+use crate::config::{Config, Instance, Member, SecretError, SinkKind};
+use crate::effects::alarm::{Alarms, Dialect, Letter, Sink};
 use crate::effects::{Executor, InstanceConfig, Tools};
 use crate::ingest::Incoming;
 use crate::model::effect::{Effect, EffectId};
@@ -20,51 +21,67 @@ const UNREPEATED: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// The executors by instance.
 pub struct Hands {
-    executors: BTreeMap<String, Executor>,
+    instances: BTreeMap<String, Hand>,
     alarms: Alarms,
-    sinks: AlarmConfig,
+}
+
+/// One instance's.
+#[derive(Clone)]
+struct Hand {
+    config: InstanceConfig,
+    nerve: Nerve,
+    executor: Arc<Executor>,
 }
 
 impl Hands {
-    /// An executor for each instance of `config`. What waits in the queues of `former` goes on where the
-    /// sinks are the same.
+    /// An executor for each instance of `config`. Those of `former` go on where they would be the same, and
+    /// so does what waits for a sink, once [`Self::set_sinks`] was called.
     ///
     /// # Errors
     /// Netlink cannot be used, or a password file cannot be read.
     pub fn new(
         config: &Config,
-        nerves: &BTreeMap<String, Nerve>,
         events: &mpsc::Sender<Incoming>,
         former: Option<&Self>,
     ) -> anyhow::Result<Self> {
-        let alarms = match former.filter(|former| former.sinks == config.alarm) {
-            Some(former) => former.alarms.clone(),
-            None => Alarms::start(sinks(config), events.clone()),
-        };
+        let alarms = former.map_or_else(
+            || Alarms::start(sinks(config), events.clone()),
+            |former| former.alarms.clone(),
+        );
         let netlink = Netlink::open()?;
-        let mut executors = BTreeMap::new();
+        let mut instances = BTreeMap::new();
         for instance in &config.instances {
-            let nerve = &nerves[&instance.name];
-            let tools = Tools {
-                netlink: netlink.clone(),
-                link: nerve.link.clone(),
-                nudge: nerve.nudge.clone(),
-                alarms: alarms.clone(),
-                events: events.clone(),
+            let wanted = instance_config(config, instance)?;
+            let same = former
+                .and_then(|former| former.instances.get(&instance.name))
+                .filter(|hand| hand.config == wanted);
+            let hand = match same {
+                Some(hand) => hand.clone(),
+                None => Hand::new(wanted, netlink.clone(), &alarms, events),
             };
-            let executor = Executor::new(instance_config(config, instance)?, tools);
-            executors.insert(instance.name.clone(), executor);
+            instances.insert(instance.name.clone(), hand);
         }
-        Ok(Self {
-            executors,
-            alarms,
-            sinks: config.alarm.clone(),
-        })
+        Ok(Self { instances, alarms })
+    }
+
+    /// The sinks of `config` from here on.
+    pub fn set_sinks(&self, config: &Config) {
+        self.alarms.reconfigure(sinks(config));
+    }
+
+    /// What an instance's prober shares with its executor.
+    pub fn nerves(&self) -> BTreeMap<String, Nerve> {
+        let nerve = |(name, hand): (&String, &Hand)| (name.clone(), hand.nerve.clone());
+        self.instances.iter().map(nerve).collect()
     }
 
     /// Makes the host fit for drain addresses, and removes those that a dead agent left behind.
-    pub async fn prepare(&self, config: &Config) {
-        for (name, executor) in &self.executors {
+    /// `former`: its drain addresses may be in use.
+    pub async fn prepare(&self, config: &Config, former: Option<&Self>) {
+        for (name, Hand { executor, .. }) in &self.instances {
+            if former.is_some_and(|former| former.instances.contains_key(name)) {
+                continue;
+            }
             if !config.failover.drain.is_zero()
                 && let Err(why) = executor.prepare_drain()
             {
@@ -84,10 +101,22 @@ impl Hands {
         }
     }
 
-    /// Gives an order that was decided at `decided_us`, wall time. One for an instance that is configured no more is dropped with a warning.
+    /// Gives an order that was decided at `decided_us`, wall time in microseconds. One for an instance that is
+    /// configured no more is dropped with a warning.
     pub fn start(&self, instance: &str, id: EffectId, decided_us: i64, effect: &Effect) {
-        match self.executors.get(instance) {
-            Some(executor) => executor.start(id, decided_us, effect.clone()),
+        if let Effect::SendAlarm { sink, alarm } = effect {
+            // Also of an instance that was removed: what it raised is to be heard, and to be resolved.
+            let letter = Letter {
+                instance: instance.to_owned(),
+                id,
+                decided_us,
+                alarm: alarm.clone(),
+            };
+            self.alarms.send(sink, letter);
+            return;
+        }
+        match self.instances.get(instance) {
+            Some(hand) => hand.executor.start(id, decided_us, effect.clone()),
             None => tracing::warn!(instance, %effect, "no such instance: order dropped"),
         }
     }
@@ -95,15 +124,39 @@ impl Hands {
     /// Has the local Redis checked at once: keepalived has said something, and the last check may be a second
     /// old.
     pub fn look(&self, instance: &str) {
-        if let Some(executor) = self.executors.get(instance) {
-            executor.look();
+        if let Some(hand) = self.instances.get(instance) {
+            hand.executor.look();
         }
     }
 
     /// The clean end: drain addresses go, Redis and the VIP stay.
     pub async fn stop(&self) {
-        for executor in self.executors.values() {
-            executor.stop().await;
+        for hand in self.instances.values() {
+            hand.executor.stop().await;
+        }
+    }
+}
+
+impl Hand {
+    fn new(
+        config: InstanceConfig,
+        netlink: Netlink,
+        alarms: &Alarms,
+        events: &mpsc::Sender<Incoming>,
+    ) -> Self {
+        let nerve = Nerve::default();
+        let tools = Tools {
+            netlink,
+            link: nerve.link.clone(),
+            nudge: nerve.nudge.clone(),
+            alarms: alarms.clone(),
+            events: events.clone(),
+        };
+        let executor = Arc::new(Executor::new(config.clone(), tools));
+        Self {
+            config,
+            nerve,
+            executor,
         }
     }
 }

@@ -2,67 +2,129 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::recover::{Recovered, recover};
 use crate::journal::{Committer, Error, Journal, Quarantined, Reader};
+
+/// How long a command may go on reading the journal while the agent starts.
+const UNLOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks.
+const UNLOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// The journal's place and its present reader.
 #[derive(Clone)]
 pub struct Library {
     dir: PathBuf,
     reader: Arc<Mutex<Option<Reader>>>,
+    /// Grows when readers are to be given back.
+    recalls: watch::Sender<u64>,
+}
+
+/// A reader, lent: to be dropped as soon as `recalled` changes.
+pub struct Lent {
+    /// The reader.
+    pub reader: Reader,
+    /// Tells when it is to be given back.
+    pub recalled: watch::Receiver<u64>,
+}
+
+/// A journal that was opened anew, and what it really holds.
+pub struct Mended {
+    /// To be written.
+    pub journal: Journal,
+    /// The fold of all its records: some of them were never acknowledged.
+    pub recovered: Recovered,
 }
 
 impl Library {
+    /// [`Self::open`], once nobody else has it open: a command that began while no agent ran reads it to its
+    /// end, and must not keep the agent from starting.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `Locked` after [`UNLOCK_PATIENCE`].
+    pub async fn open_unlocked(
+        dir: &Path,
+        suffix: &str,
+    ) -> Result<(Self, Journal, Option<Quarantined>), Error> {
+        let began = tokio::time::Instant::now();
+        loop {
+            match Self::open(dir, suffix) {
+                Err(Error::Locked { .. }) if began.elapsed() < UNLOCK_PATIENCE => {
+                    tokio::time::sleep(UNLOCK_PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
     /// Opens the journal; a damaged one is set aside and another begun.
     ///
     /// # Errors
     /// Another process holds it, it is of a newer format, or it may not be used.
-    pub fn open(dir: &Path, suffix: &str) -> Result<(Self, Journal, Option<Quarantined>), Error> {
+    fn open(dir: &Path, suffix: &str) -> Result<(Self, Journal, Option<Quarantined>), Error> {
         let (journal, quarantined) = Journal::open_or_quarantine(dir, suffix)?;
-        let reader = Arc::new(Mutex::new(Some(journal.reader())));
-        Ok((
-            Self {
-                dir: dir.to_owned(),
-                reader,
-            },
-            journal,
-            quarantined,
-        ))
+        let library = Self {
+            dir: dir.to_owned(),
+            reader: Arc::default(),
+            recalls: watch::Sender::default(),
+        };
+        library.put(Some(journal.reader()));
+        Ok((library, journal, quarantined))
     }
 
     /// The reader; `None` while the journal is being opened anew.
     #[must_use]
-    pub fn reader(&self) -> Option<Reader> {
-        self.reader
+    pub fn lend(&self) -> Option<Lent> {
+        let recalled = self.recalls.subscribe();
+        let reader = self
+            .reader
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+            .clone()?;
+        Some(Lent { reader, recalled })
     }
 
-    /// Lets go of a journal that failed: its errors stick to the handle, and only when every reader
-    /// is gone can it be opened again. Ends when its thread does, which a dying disk may delay.
+    /// Lets go of a journal: its errors stick to the handle, and only when every reader is gone can it be
+    /// opened again. Ends when its thread does, which a dying disk may delay.
     pub fn close(&self, committer: Committer) -> JoinHandle<()> {
-        self.put(None);
+        self.recall();
+        tokio::task::spawn_blocking(move || end(committer))
+    }
+
+    /// Lets go of a journal that failed, opens it again and folds it, on a thread of its own: a dying disk
+    /// may delay every step.
+    pub fn mend(&self, failed: Option<Committer>) -> JoinHandle<Result<Mended, Error>> {
+        self.recall();
+        let dir = self.dir.clone();
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = committer.stop() {
-                tracing::warn!(%error, "the journal's end");
-            }
+            failed.into_iter().for_each(end);
+            let journal = Journal::open(&dir)?;
+            let recovered = recover(&journal.reader())?;
+            Ok(Mended { journal, recovered })
         })
     }
 
-    /// Opens it again.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn reopen(&self) -> Result<Committer, Error> {
-        let journal = Journal::open(&self.dir)?;
-        self.put(Some(journal.reader()));
-        Committer::start(journal)
+    /// Lends this from here on.
+    pub fn reopened(&self, reader: Reader) {
+        self.put(Some(reader));
+    }
+
+    fn recall(&self) {
+        self.put(None);
+        self.recalls.send_modify(|recalls| *recalls += 1);
     }
 
     fn put(&self, reader: Option<Reader>) {
         *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = reader;
+    }
+}
+
+fn end(committer: Committer) {
+    if let Err(error) = committer.stop() {
+        tracing::debug!(%error, "the journal's end");
     }
 }

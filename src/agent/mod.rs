@@ -4,6 +4,7 @@
 //! a thread of its own; everything that waits is a task that ends in an event.
 
 pub mod api;
+mod board;
 mod clock;
 pub mod direct;
 mod doorstep;
@@ -11,33 +12,33 @@ mod hands;
 mod intake;
 mod library;
 pub mod lookup;
+mod mend;
 mod pilot;
+mod reading;
 mod recover;
+mod reload;
 mod senses;
 mod serve;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio::net::UnixDatagram;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use clock::Clock;
-use doorstep::Bound;
-use hands::Hands;
 use intake::Intake;
 use library::Library;
+use mend::Mending;
 use pilot::{Ask, Pilot, Taken};
-use senses::{Nerve, Senses};
+use senses::Senses;
+use start::of;
 
 use crate::config::Config;
-use crate::ingest::{Incoming, QUEUE};
-use crate::journal::{Committer, Quarantined};
+use crate::ingest::Incoming;
 use crate::model::event::Event;
 use crate::model::record::Record;
 use crate::model::vrrp::SpoolPosition;
@@ -45,7 +46,7 @@ use crate::model::vrrp::SpoolPosition;
 /// How many events go into one group commit at most.
 const BATCH: usize = 256;
 
-/// The belt under the doorbell, and how often a failing journal is tried again.
+/// The belt under the doorbell, and how often a failing journal is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
 /// How long the journal may take to end.
@@ -59,10 +60,32 @@ pub fn run(file: &Path, config: Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
+        // First of all: a signal that comes while the journal is being read is not to kill.
+        let signals = Signals::new()?;
         let mut agent = Agent::start(file, config).await?;
-        agent.run().await
-    })
+        agent.run(signals).await;
+        Ok(())
+    });
+    // A thread that hangs on a dead disk cannot be ended, and is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// The running agent.
@@ -70,21 +93,35 @@ struct Agent {
     file: PathBuf,
     config: Config,
     library: Library,
-    /// The journal's thread, ending after a failure.
-    closing: Option<JoinHandle<()>>,
+    /// The journal failed and is being opened anew.
+    mending: Option<Mending>,
     clock: Clock,
     pilot: Pilot,
+    board: board::Shared,
     intake: Intake,
+    /// What was said last of a spool that cannot be read.
+    spool_error: String,
     senses: Senses,
     facts: mpsc::Receiver<Incoming>,
     fact_sender: mpsc::Sender<Incoming>,
     asks: mpsc::Receiver<Ask>,
     doorbell: UnixDatagram,
+    /// The doorbell woke the loop last.
+    rung: bool,
     /// Instances whose first look at the world is not complete.
     unready: BTreeSet<String>,
-    /// The journal failed at the last try.
-    failing: bool,
-    sockets: doorstep::Sockets,
+    /// What is to be decided about as soon as they are ready.
+    once_ready: BTreeMap<String, Vec<Event>>,
+    /// The last that was seen of each local Redis.
+    seen: BTreeMap<String, Seen>,
+    _sockets: doorstep::Sockets,
+}
+
+/// The last that was seen of a local Redis, as events.
+#[derive(Default)]
+struct Seen {
+    attached: Option<Event>,
+    probed: Option<Event>,
 }
 
 /// Why the loop woke.
@@ -99,109 +136,12 @@ enum Wake {
 }
 
 impl Agent {
-    async fn start(file: &Path, config: Config) -> anyhow::Result<Self> {
-        let clock = Clock::new().context("/proc/sys/kernel/random/boot_id")?;
-        let Bound {
-            doorbell,
-            listener,
-            sockets,
-        } = doorstep::bind(&config)?;
-        let suffix = clock.now().wall_us.to_string();
-        let (library, journal, quarantined) = Library::open(&config.paths.journal(), &suffix)?;
-        let recovered = recover::recover(&journal.reader()).context("the journal")?;
-        let next = journal.next_seq();
-        let unknown = recovered.unknown;
-        tracing::info!(
-            records = next.0 - 1,
-            unknown_outcomes = unknown,
-            "journal folded"
-        );
-        let intake = Intake::new(doorstep::spool(&config, recovered.spool)?);
-        let states = Arc::new(Mutex::new(recovered.states));
-        let (fact_sender, facts) = mpsc::channel(QUEUE);
-        let (ask_sender, asks) = mpsc::channel(64);
-        let nerves = nerves(&config);
-        let hands = Hands::new(&config, &nerves, &fact_sender, None)?;
-        hands.prepare(&config).await;
-        for (id, order) in &recovered.alarms {
-            hands.start(&order.instance, *id, order.decided_us, &order.effect);
-        }
-        let senses = Senses::start(&config, &nerves, &fact_sender).await?;
-        let committer = Committer::start(journal)?;
-        let pilot = Pilot::new(clock, states.clone(), next, committer, hands);
-        let app = serve::App {
-            node: config.node.name.clone(),
-            states,
-            asks: ask_sender,
-            committed: pilot.committed(),
-            library: library.clone(),
-            clock,
-        };
-        tokio::spawn(serve::serve(listener, app));
-        let mut agent = Self {
-            file: file.to_owned(),
-            library,
-            closing: None,
-            clock,
-            pilot,
-            intake,
-            senses,
-            facts,
-            fact_sender,
-            asks,
-            doorbell,
-            unready: names(&config),
-            failing: false,
-            sockets,
-            config,
-        };
-        agent.announce(quarantined).await;
-        Ok(agent)
-    }
-
-    /// The first records of a run: what was set aside, who runs, with which settings; then the backlog.
-    async fn announce(&mut self, quarantined: Option<Quarantined>) {
-        let mut batch = Vec::new();
-        batch.push(of("", started()));
-        for instance in &self.config.instances {
-            batch.push(of(&instance.name, started()));
-            batch.push(of(
-                &instance.name,
-                Event::Configured(self.config.settings(instance)),
-            ));
-            if let Some(Quarantined { path, why }) = &quarantined {
-                let (path, why) = (path.display().to_string(), why.clone());
-                batch.push(of(&instance.name, Event::JournalQuarantined { path, why }));
-            }
-        }
-        self.set_names();
-        self.take(batch).await;
-        self.take_in_spool().await;
-    }
-
-    fn set_names(&mut self) {
-        let pairs = self
-            .config
-            .instances
-            .iter()
-            .map(|instance| (instance.vrrp_instance.clone(), instance.name.clone()));
-        self.intake.set_names(pairs);
-    }
-
-    async fn run(&mut self) -> anyhow::Result<()> {
-        let mut stop = (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        );
-        let mut reload = signal(SignalKind::hangup())?;
+    async fn run(&mut self, mut signals: Signals) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            match self
-                .wake(&mut batch, &mut tick, &mut reload, &mut stop)
-                .await
-            {
+            match self.wake(&mut batch, &mut tick, &mut signals).await {
                 Wake::Facts => self.take(std::mem::take(&mut batch)).await,
                 Wake::Asked(ask) => self.answer(ask).await,
                 Wake::Doorbell => self.take_in_spool().await,
@@ -212,15 +152,15 @@ impl Agent {
             }
         }
         self.stop().await;
-        Ok(())
     }
 
+    /// What is rare comes first, so that a flood of rings or facts keeps none of it waiting; rings come before
+    /// facts, for a promotion waits for them, but not twice in a row while there are facts.
     async fn wake(
         &mut self,
         batch: &mut Vec<Incoming>,
         tick: &mut tokio::time::Interval,
-        reload: &mut Signal,
-        stop: &mut (Signal, Signal),
+        signals: &mut Signals,
     ) -> Wake {
         let deadline = self.pilot.next_deadline();
         let wait = deadline
@@ -229,131 +169,123 @@ impl Agent {
         let mut rung = [0; 64];
         tokio::select! {
             biased;
-            _ = self.doorbell.recv(&mut rung) => Wake::Doorbell,
-            _ = self.facts.recv_many(batch, BATCH) => Wake::Facts,
-            Some(ask) = self.asks.recv() => Wake::Asked(ask),
+            _ = signals.terminate.recv() => Wake::Stop,
+            _ = signals.interrupt.recv() => Wake::Stop,
+            _ = signals.hangup.recv() => Wake::Reload,
+            _ = tick.tick() => Wake::Tick,
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
                 deadline.map_or(Wake::Tick, |(_, incoming)| Wake::Deadline(incoming))
             }
-            _ = tick.tick() => Wake::Tick,
-            _ = reload.recv() => Wake::Reload,
-            _ = stop.0.recv() => Wake::Stop,
-            _ = stop.1.recv() => Wake::Stop,
+            Some(ask) = self.asks.recv() => Wake::Asked(ask),
+            _ = self.doorbell.recv(&mut rung), if !self.rung || self.facts.is_empty() => {
+                self.rung = true;
+                Wake::Doorbell
+            }
+            _ = self.facts.recv_many(batch, BATCH) => {
+                self.rung = false;
+                Wake::Facts
+            }
         }
     }
 
     /// Records a batch and starts its effects; then whatever follows from the records themselves.
-    async fn take(&mut self, batch: Vec<Incoming>) {
-        let (taken, records) = self.pilot.take(batch).await;
-        match taken {
-            Taken::Recorded if self.failing => {
-                self.failing = false;
-                tracing::warn!("the journal can be written again");
-            }
-            Taken::Recorded => {}
-            Taken::JournalFailed(error) => {
-                if !self.failing {
-                    tracing::error!(
-                        error,
-                        "the journal cannot be written: nothing is decided but what keeps the pair served"
-                    );
-                }
-                self.failing = true;
-            }
-        }
-        self.log(&records);
-        let ready = self.newly_ready(&records);
-        if !ready.is_empty() {
-            Box::pin(self.take(ready)).await;
+    async fn take(&mut self, mut batch: Vec<Incoming>) {
+        while !batch.is_empty() {
+            let taken = self.pilot.take(batch).await;
+            batch = self.taken(taken);
         }
     }
 
-    fn log(&self, records: &[Record]) {
-        for record in records {
-            let decision = &record.decision;
-            let Some(rule) = decision
-                .rule
-                .as_ref()
-                .filter(|_| decision.transition.is_some())
-            else {
-                continue;
-            };
-            let because = crate::machine::table::row(rule.as_str()).map_or("", |row| row.because);
-            if let Some(change) = decision.transition {
-                tracing::info!(
-                    instance = record.instance, seq = record.seq.0, %rule,
-                    "{} -> {}: {because}", change.from, change.to
-                );
+    /// What follows from the records of a batch.
+    fn taken(&mut self, Taken { records, failure }: Taken) -> Vec<Incoming> {
+        if let Some(failure) = failure {
+            self.journal_failed(failure);
+        }
+        log(&records);
+        let mut next = Vec::new();
+        for record in &records {
+            self.learn(record);
+            if matches!(record.event, Event::RedisProbed(_))
+                && self.unready.remove(&record.instance)
+            {
+                next.extend(self.ready(&record.instance));
             }
+        }
+        next
+    }
+
+    fn learn(&mut self, record: &Record) {
+        let name = &record.instance;
+        let event = || Some(record.event.clone());
+        match &record.event {
+            Event::VipChanged { here } => {
+                self.senses.vip_here.insert(name.clone(), *here);
+            }
+            Event::KeepalivedChanged { running } => self.senses.keepalived = Some(*running),
+            Event::RedisAttached { .. } => {
+                self.seen.entry(name.clone()).or_default().attached = event();
+            }
+            Event::RedisExited { .. } => {
+                self.seen.entry(name.clone()).or_default().attached = None;
+            }
+            Event::RedisProbed(_) => self.seen.entry(name.clone()).or_default().probed = event(),
+            _ => {}
         }
     }
 
     /// An instance is ready once its Redis has been looked at; the rest was looked at before.
-    fn newly_ready(&mut self, records: &[Record]) -> Vec<Incoming> {
-        let mut ready = Vec::new();
-        for record in records {
-            match &record.event {
-                Event::VipChanged { here } => {
-                    self.senses.vip_here.insert(record.instance.clone(), *here);
-                }
-                Event::KeepalivedChanged { running } => self.senses.keepalived = Some(*running),
-                Event::RedisProbed(_) if self.unready.remove(&record.instance) => {
-                    let vip_here = self
-                        .senses
-                        .vip_here
-                        .get(&record.instance)
-                        .copied()
-                        .unwrap_or(false);
-                    let keepalived = self.senses.keepalived;
-                    ready.push(of(
-                        &record.instance,
-                        Event::AgentReady {
-                            vip_here,
-                            keepalived,
-                        },
-                    ));
-                    if self.unready.is_empty() {
-                        doorstep::say_ready(&self.config);
-                    }
-                }
-                _ => {}
-            }
+    fn ready(&mut self, name: &str) -> Vec<Incoming> {
+        if self.unready.is_empty() {
+            doorstep::say_ready(&self.config);
         }
-        ready
+        let ready = Event::AgentReady {
+            vip_here: self.senses.vip_here.get(name).copied().unwrap_or(false),
+            keepalived: self.senses.keepalived,
+        };
+        let then = self.once_ready.remove(name).unwrap_or_default();
+        let events = std::iter::once(ready).chain(then);
+        events.map(|event| of(name, event)).collect()
     }
 
     async fn answer(&mut self, ask: Ask) {
         let Ask { incoming, reply } = ask;
-        let (_, records) = self.pilot.take(vec![incoming]).await;
-        self.log(&records);
-        if let Some(record) = records.into_iter().next() {
+        let taken = self.pilot.take_ask(incoming).await;
+        if let Some(record) = taken.records.first() {
             // Who asked may be gone.
-            let _ = reply.send(record);
+            let _ = reply.send(record.clone());
         }
+        let next = self.taken(taken);
+        self.take(next).await;
     }
 
     async fn take_in_spool(&mut self) {
         loop {
             let batch = match self.intake.read() {
-                Ok(batch) if batch.is_empty() => return,
                 Ok(batch) => batch,
                 Err(error) => {
-                    tracing::error!(%error, "the spool cannot be read");
+                    let error = error.to_string();
+                    if error != self.spool_error {
+                        tracing::error!(error, "the spool cannot be read");
+                        self.spool_error = error;
+                    }
                     return;
                 }
             };
+            self.spool_error.clear();
+            if batch.is_empty() {
+                return;
+            }
             let position: Option<SpoolPosition> = batch
                 .iter()
-                .filter_map(|incoming| incoming.event.spool())
-                .max();
+                .rev()
+                .find_map(|incoming| incoming.event.spool());
             for incoming in &batch {
                 self.pilot.hands().look(&incoming.instance);
             }
             self.take(batch).await;
-            if self.failing {
-                return;
-            }
-            if let Some(Err(error)) = position.map(|position| self.intake.committed(position)) {
+            if let Some(position) = position.filter(|_| self.pilot.is_recording())
+                && let Err(error) = self.intake.committed(position)
+            {
                 tracing::warn!(%error, "an old spool segment cannot be removed");
             }
         }
@@ -361,80 +293,8 @@ impl Agent {
 
     async fn tick(&mut self) {
         doorstep::say_alive();
-        if self.failing {
-            self.reopen_journal();
-            let waiting = self.pilot.take_waiting();
-            self.take(waiting).await;
-        }
+        self.mend().await;
         self.take_in_spool().await;
-    }
-
-    fn reopen_journal(&mut self) {
-        if let Some(committer) = self.pilot.close_journal() {
-            self.closing = Some(self.library.close(committer));
-        }
-        if self
-            .closing
-            .as_ref()
-            .is_some_and(|closing| !closing.is_finished())
-        {
-            return;
-        }
-        match self.library.reopen() {
-            Ok(committer) => self.pilot.resume(committer),
-            Err(error) => tracing::error!(%error, "the journal cannot be opened again"),
-        }
-    }
-
-    async fn reload(&mut self) {
-        doorstep::say_reloading();
-        match self.reloaded().await {
-            Ok(()) => tracing::info!("configuration reloaded"),
-            Err(error) => {
-                let error = format!("{error:#}");
-                tracing::error!(
-                    error,
-                    "reload refused: the old configuration stays in force"
-                );
-                self.take(vec![of("", Event::ConfigRejected { error })])
-                    .await;
-            }
-        }
-        doorstep::say_ready(&self.config);
-    }
-
-    async fn reloaded(&mut self) -> anyhow::Result<()> {
-        let config = Config::load(&self.file)?;
-        if config.paths != self.config.paths || config.node != self.config.node {
-            anyhow::bail!("[paths] and [node] cannot change while the agent runs: restart it");
-        }
-        let nerves = nerves(&config);
-        let hands = Hands::new(
-            &config,
-            &nerves,
-            &self.fact_sender,
-            Some(self.pilot.hands()),
-        )?;
-        let senses = Senses::start(&config, &nerves, &self.fact_sender).await?;
-        hands.prepare(&config).await;
-        let known = names(&self.config);
-        *self.pilot.hands_mut() = hands;
-        (self.config, self.senses) = (config, senses);
-        self.set_names();
-        let new: Vec<String> = names(&self.config).difference(&known).cloned().collect();
-        let mut batch = Vec::new();
-        for instance in &self.config.instances {
-            if new.contains(&instance.name) {
-                batch.push(of(&instance.name, started()));
-            }
-            batch.push(of(
-                &instance.name,
-                Event::Configured(self.config.settings(instance)),
-            ));
-        }
-        self.unready.extend(new);
-        self.take(batch).await;
-        Ok(())
     }
 
     async fn stop(&mut self) {
@@ -447,37 +307,20 @@ impl Agent {
                 tracing::error!("the journal does not end: the last health checks may be lost");
             }
         }
-        self.sockets.remove();
         tracing::info!("stopped: Redis and the VIP stay as they are");
     }
 }
 
-fn started() -> Event {
-    Event::AgentStarted {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
+fn log(records: &[Record]) {
+    for record in records {
+        let decision = &record.decision;
+        let (Some(rule), Some(change)) = (&decision.rule, decision.transition) else {
+            continue;
+        };
+        let because = crate::machine::table::row(rule.as_str()).map_or("", |row| row.because);
+        tracing::info!(
+            instance = record.instance, seq = record.seq.0, %rule,
+            "{} -> {}: {because}", change.from, change.to
+        );
     }
-}
-
-fn of(instance: &str, event: Event) -> Incoming {
-    Incoming {
-        instance: instance.to_owned(),
-        event,
-        cause: None,
-    }
-}
-
-fn nerves(config: &Config) -> BTreeMap<String, Nerve> {
-    names(config)
-        .into_iter()
-        .map(|name| (name, Nerve::default()))
-        .collect()
-}
-
-fn names(config: &Config) -> BTreeSet<String> {
-    config
-        .instances
-        .iter()
-        .map(|instance| instance.name.clone())
-        .collect()
 }

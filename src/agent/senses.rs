@@ -142,12 +142,46 @@ impl Senses {
     }
 }
 
-/// Passes everything on a little later, in order.
+/// Passes everything on a little later, in order; what comes together is held back together.
 async fn hold_back(mut from: mpsc::Receiver<Incoming>, to: mpsc::Sender<Incoming>) {
-    while let Some(incoming) = from.recv().await {
+    let mut held = Vec::new();
+    while from.recv_many(&mut held, QUEUE).await > 0 {
         tokio::time::sleep(VIP_COMES_AFTER).await;
-        if to.send(incoming).await.is_err() {
-            return;
+        for incoming in held.drain(..) {
+            if to.send(incoming).await.is_err() {
+                return;
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::Event;
+
+    /// A node that takes over hundreds of VIPs at once must not learn of the last one seconds later.
+    #[tokio::test]
+    async fn many_vips_are_held_back_together() {
+        let (vips, from) = mpsc::channel(QUEUE);
+        let (to, mut facts) = mpsc::channel(QUEUE);
+        for number in 0..500 {
+            let incoming = Incoming {
+                instance: number.to_string(),
+                event: Event::VipChanged { here: true },
+                cause: None,
+            };
+            vips.send(incoming).await.unwrap();
+        }
+        let began = tokio::time::Instant::now();
+        tokio::spawn(hold_back(from, to));
+        for number in 0..500 {
+            assert_eq!(facts.recv().await.unwrap().instance, number.to_string());
+        }
+        assert!(
+            began.elapsed() < 40 * VIP_COMES_AFTER,
+            "{:?}",
+            began.elapsed()
+        );
     }
 }

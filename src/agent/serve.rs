@@ -3,47 +3,81 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
-use bytes::Bytes;
-use serde::Deserialize;
 use tokio::net::UnixListener;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, broadcast, mpsc, oneshot};
 
 use super::api::{self, Answer, Pause, RedisAsk, Resume};
+use super::board::{Shared, lock};
 use super::clock::Clock;
-use super::library::Library;
-use super::lookup;
-use super::pilot::{Ask, States, lock};
+use super::library::{Lent, Library};
+use super::pilot::Ask;
+use super::reading::{frames, history};
 use crate::ingest::Incoming;
-use crate::journal::Error;
 use crate::model::effect::{EffectId, Outcome};
 use crate::model::event::{Event, Operator};
-use crate::model::record::{Record, Seq};
-use crate::views::history::Filter;
+use crate::model::record::Record;
 use crate::views::status::{InstanceStatus, Status};
+
+/// How many may read the journal at a time: each takes a thread.
+const READERS: usize = 16;
+/// What an operator may write, in characters.
+const WORDS_MAX: usize = 500;
 
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
-    /// Name of the node.
-    pub node: String,
+    node: String,
     /// The machine's states, to look at.
-    pub states: States,
+    board: Shared,
     /// Events of operators, into the loop.
-    pub asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<Ask>,
     /// Records as they are committed.
-    pub committed: broadcast::Sender<Arc<Record>>,
-    /// The journal, to read.
-    pub library: Library,
-    /// The agent's clock.
-    pub clock: Clock,
+    committed: broadcast::Sender<Arc<Record>>,
+    library: Library,
+    readers: Arc<Semaphore>,
+    clock: Clock,
+}
+
+impl App {
+    /// Everything that is asked of an agent, and where the answers are.
+    pub fn new(
+        node: &str,
+        board: Shared,
+        asks: mpsc::Sender<Ask>,
+        committed: broadcast::Sender<Arc<Record>>,
+        library: Library,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            node: node.to_owned(),
+            board,
+            asks,
+            committed,
+            library,
+            readers: Arc::new(Semaphore::new(READERS)),
+            clock,
+        }
+    }
+
+    /// The journal, to read; `None` while it is being opened anew.
+    pub fn lend(&self) -> Option<Lent> {
+        self.library.lend()
+    }
+
+    /// To be held while reading; an error where too many are.
+    pub fn permit(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        Arc::clone(&self.readers).try_acquire_owned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        lock(&self.board).names.iter().cloned().collect()
+    }
 }
 
 /// Serves until the listener fails.
@@ -89,16 +123,15 @@ impl Caller {
         Operator {
             uid,
             user: user_name(uid),
-            command,
+            command: command.chars().take(WORDS_MAX).collect(),
         }
     }
 }
 
 async fn status(State(app): State<App>) -> Json<Status> {
-    let states = lock(&app.states);
-    let instances = states
-        .iter()
-        .filter(|(name, _)| !name.is_empty())
+    let board = lock(&app.board);
+    let instances = board
+        .shown()
         .map(|(name, state)| InstanceStatus::new(name, state, state.since));
     Json(Status::new(
         &app.node,
@@ -110,14 +143,14 @@ async fn status(State(app): State<App>) -> Json<Status> {
 
 /// The answer for keepalived's `vrrp_script`: may this node hold the VIP?
 async fn check(State(app): State<App>, Path(instance): Path<String>) -> (StatusCode, String) {
-    let states = lock(&app.states);
-    match states.get(&instance) {
+    let board = lock(&app.board);
+    match board.shown().find(|(name, _)| **name == instance) {
         None => (
             StatusCode::NOT_FOUND,
             format!("no instance is called {instance:?}\n"),
         ),
-        Some(state) if state.is_up() => (StatusCode::OK, "ok\n".to_owned()),
-        Some(state) => {
+        Some((_, state)) if state.is_up() => (StatusCode::OK, "ok\n".to_owned()),
+        Some((_, state)) => {
             let grade = state.grade.map_or("not checked yet", |grade| grade.word());
             let text = format!("redis is {}: {grade}\n", state.health.status.word());
             (StatusCode::SERVICE_UNAVAILABLE, text)
@@ -125,67 +158,15 @@ async fn check(State(app): State<App>, Path(instance): Path<String>) -> (StatusC
     }
 }
 
-async fn history(State(app): State<App>, Query(filter): Query<Filter>) -> Response {
-    let Some(journal) = app.library.reader() else {
-        return no_journal();
-    };
-    stream(move |send| {
-        let each = |record: Record| {
-            let mut line = serde_json::to_vec(&record).unwrap_or_default();
-            line.push(b'\n');
-            send(line)
-        };
-        lookup::each(&journal, &filter, each)
-    })
-}
-
-#[derive(Deserialize)]
-struct From {
-    #[serde(default)]
-    from: u64,
-}
-
-async fn frames(State(app): State<App>, Query(From { from }): Query<From>) -> Response {
-    let Some(journal) = app.library.reader() else {
-        return no_journal();
-    };
-    stream(move |send| {
-        for piece in journal.frames(Seq(from))?.into_stream() {
-            if !send(piece?) {
-                break;
-            }
-        }
-        Ok(())
-    })
-}
-
-fn no_journal() -> Response {
-    let text = "the journal cannot be read at the moment: rha's log says why\n";
-    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
-}
-
-/// Streams what a reader of the journal produces on a thread of its own; the reader is told to stop
-/// when the other end has gone.
-fn stream(
-    produce: impl FnOnce(&dyn Fn(Vec<u8>) -> bool) -> Result<(), Error> + Send + 'static,
-) -> Response {
-    let (sender, mut receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(64);
-    tokio::task::spawn_blocking(move || {
-        let send = |bytes: Vec<u8>| sender.blocking_send(Ok(Bytes::from(bytes))).is_ok();
-        if let Err(error) = produce(&send) {
-            // An error in the middle breaks the chunked body, so that it cannot be taken for whole.
-            let _ = sender.blocking_send(Err(std::io::Error::other(error.to_string())));
-        }
-    });
-    let pieces = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context));
-    Body::from_stream(pieces).into_response()
-}
-
 async fn pause(
     State(app): State<App>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(body): Json<Pause>,
 ) -> (StatusCode, Json<Answer>) {
+    if body.reason.chars().count() > WORDS_MAX {
+        let text = format!("the reason is longer than {WORDS_MAX} characters");
+        return (StatusCode::BAD_REQUEST, Json(Answer { ok: false, text }));
+    }
     let operator = caller.operator(body.command);
     let until_us = body.for_ms.map(|for_ms| {
         let for_us = i64::try_from(for_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
@@ -216,11 +197,7 @@ async fn tell_all(
     event: Event,
     done: &str,
 ) -> (StatusCode, Json<Answer>) {
-    let known: Vec<String> = lock(&app.states)
-        .keys()
-        .filter(|name| !name.is_empty())
-        .cloned()
-        .collect();
+    let known = app.names();
     let names = match instance {
         None => known,
         Some(name) if known.contains(&name) => vec![name],
@@ -256,11 +233,7 @@ async fn redis(
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(body): Json<RedisAsk>,
 ) -> (StatusCode, Json<Answer>) {
-    let known: Vec<String> = lock(&app.states)
-        .keys()
-        .filter(|name| !name.is_empty())
-        .cloned()
-        .collect();
+    let known = app.names();
     if !known.contains(&body.instance) {
         return no_such(&body.instance, &known);
     }

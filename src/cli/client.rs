@@ -27,6 +27,10 @@ pub struct Client {
 
 /// How long the agent may take to accept a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long it may take to begin an answer that needs no waiting for Redis.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+/// As long as the agent itself waits for the end of an order, and a little more.
+const ORDER_PATIENCE: Duration = Duration::from_secs(620);
 
 impl Client {
     /// `None` where no agent listens at `socket`.
@@ -34,23 +38,25 @@ impl Client {
     /// # Errors
     /// The socket is there and may not be used, or the agent hangs.
     pub fn connect(socket: &Path) -> anyhow::Result<Option<Self>> {
-        use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+        use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied, WouldBlock};
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        match std::os::unix::net::UnixStream::connect(socket) {
-            Ok(_) => Ok(Some(Self {
-                runtime: Rc::new(runtime),
-                socket: socket.to_owned(),
-            })),
-            Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => Ok(None),
-            Err(error) if error.kind() == PermissionDenied => Err(Problem::failed(format!(
-                "{}: permission denied",
-                socket.display()
-            ))
-            .hint("run it as root, or as the user that the agent runs as")
-            .into()),
-            Err(error) => Err(error).with_context(|| socket.display().to_string()),
+        let client = Self {
+            runtime: Rc::new(runtime),
+            socket: socket.to_owned(),
+        };
+        let failed = |why: &str| Problem::failed(format!("{}: {why}", socket.display()));
+        match client.runtime.block_on(UnixStream::connect(socket)) {
+            Ok(_) => Ok(Some(client)),
+            Err(error) => match error.kind() {
+                NotFound | ConnectionRefused => Ok(None),
+                PermissionDenied => Err(failed("permission denied")
+                    .hint("run it as root, or as the user that the agent runs as")
+                    .into()),
+                WouldBlock => Err(failed("the agent hangs: it accepts no connections").into()),
+                _ => Err(failed(&error.to_string()).into()),
+            },
         }
     }
 
@@ -81,9 +87,7 @@ impl Client {
     /// # Errors
     /// As above.
     pub fn open(&self, path: &str) -> anyhow::Result<BodyReader> {
-        let (code, body) = self
-            .runtime
-            .block_on(self.send(Method::GET, path, Bytes::new()))?;
+        let (code, body) = self.get_within(ANSWER_PATIENCE, path)?;
         let mut reader = self.reader(body);
         if code != StatusCode::OK {
             let mut text = String::new();
@@ -96,11 +100,9 @@ impl Client {
     /// `GET path`: the status code and the text, whatever they are.
     ///
     /// # Errors
-    /// The connection's.
-    pub fn ask(&self, path: &str) -> anyhow::Result<(u16, String)> {
-        let (code, body) = self
-            .runtime
-            .block_on(self.send(Method::GET, path, Bytes::new()))?;
+    /// The connection's, and no answer within `patience`.
+    pub fn ask(&self, path: &str, patience: Duration) -> anyhow::Result<(u16, String)> {
+        let (code, body) = self.get_within(patience, path)?;
         let mut text = String::new();
         self.reader(body).read_to_string(&mut text)?;
         Ok((code.as_u16(), text))
@@ -112,11 +114,33 @@ impl Client {
     /// As above.
     pub fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
         let body = Bytes::from(serde_json::to_vec(body)?);
-        let (code, body) = self.runtime.block_on(self.send(Method::POST, path, body))?;
+        let sent = self.send(Method::POST, path, body);
+        let (code, body) = self.within(ORDER_PATIENCE, sent)?;
         let mut text = String::new();
         self.reader(body).read_to_string(&mut text)?;
         serde_json::from_str(&text)
             .map_err(|_| Problem::failed(format!("the agent says {code}: {}", text.trim())).into())
+    }
+
+    fn get_within(&self, patience: Duration, path: &str) -> anyhow::Result<(StatusCode, Incoming)> {
+        self.within(patience, self.send(Method::GET, path, Bytes::new()))
+    }
+
+    fn within<T>(
+        &self,
+        patience: Duration,
+        answer: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        self.runtime
+            .block_on(async { tokio::time::timeout(patience, answer).await })
+            .unwrap_or_else(|_| {
+                let why = format!(
+                    "the agent at {} hangs: no answer for {} s",
+                    self.socket.display(),
+                    patience.as_secs()
+                );
+                Err(Problem::failed(why).into())
+            })
     }
 
     fn reader(&self, body: Incoming) -> BodyReader {

@@ -125,7 +125,14 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
     }
     match Config::load(file) {
         Ok(config) => with_config(&cli.command, file, config, out),
-        Err(error) => config::refused(&error, err),
+        Err(error) => {
+            if let Command::Check(args) = &cli.command
+                && let Some(answer) = check::without_config(args, file, out)
+            {
+                return answer;
+            }
+            config::refused(&error, err)
+        }
     }
 }
 

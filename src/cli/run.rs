@@ -6,6 +6,7 @@ use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
 use super::exit;
+use super::render::Problem;
 use crate::config::Config;
 
 /// Runs the agent until SIGTERM or SIGINT.
@@ -25,6 +26,9 @@ pub fn run(file: &Path, config: Config) -> anyhow::Result<u8> {
     } else {
         log.init();
     }
-    crate::agent::run(file, config)?;
-    Ok(exit::OK)
+    match crate::agent::run(file, config) {
+        Ok(()) => Ok(exit::OK),
+        // In one line: it goes into a log.
+        Err(error) => Err(Problem::failed(format!("{error:#}")).into()),
+    }
 }

@@ -4,11 +4,11 @@
 //! given again at the next start.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::AbortHandle;
 
 mod body;
 
@@ -47,57 +47,92 @@ pub struct Alarms(Arc<Senders>);
 
 #[derive(Debug)]
 struct Senders {
-    queues: BTreeMap<String, Arc<Queue>>,
+    lanes: Mutex<BTreeMap<String, Lane>>,
     events: mpsc::Sender<Incoming>,
-    /// One for each sink; they end with this set.
-    _tasks: JoinSet<()>,
+}
+
+/// A sink's queue and the task that empties it, which ends with the lane.
+#[derive(Debug)]
+struct Lane {
+    queue: Arc<Queue>,
+    task: AbortHandle,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Alarms {
     /// Starts a sender for each sink; outcomes go to `events`.
     #[must_use]
     pub fn start(sinks: Vec<Sink>, events: mpsc::Sender<Incoming>) -> Self {
-        let mut queues = BTreeMap::new();
-        let mut tasks = JoinSet::new();
+        let lanes = Mutex::default();
+        let alarms = Self(Arc::new(Senders { lanes, events }));
+        alarms.reconfigure(sinks);
+        alarms
+    }
+
+    /// Goes on with other sinks. What waits for a sink of the same name is sent as the new one says,
+    /// beginning at once; what waits for a sink that is gone ends in failure.
+    pub fn reconfigure(&self, sinks: Vec<Sink>) {
+        let mut lanes = lock(&self.0.lanes);
+        let mut former = std::mem::take(&mut *lanes);
         for sink in sinks {
-            let queue = Arc::new(Queue::default());
-            queues.insert(sink.name.clone(), Arc::clone(&queue));
-            tasks.spawn(send_all(queue, sink, events.clone()));
+            let name = sink.name.clone();
+            let lane = match former.remove(&name) {
+                Some(lane) => {
+                    lane.queue.change(sink);
+                    lane
+                }
+                None => self.lane(sink),
+            };
+            lanes.insert(name, lane);
         }
-        Self(Arc::new(Senders {
-            queues,
-            events,
-            _tasks: tasks,
-        }))
+        for (name, lane) in former {
+            for letter in lane.queue.drain() {
+                self.fail(letter, no_sink(&name));
+            }
+        }
     }
 
     /// Queues an alarm for `sink`. Where too many wait, the oldest gives way: news is worth more than history,
     /// which the journal has.
-    pub(super) fn send(&self, sink: &str, letter: Letter) {
-        let refused = match self.0.queues.get(sink) {
-            Some(queue) => queue.push(letter).map(|oldest| {
-                (
-                    oldest,
-                    Outcome::Refused("queue full, oldest dropped".to_owned()),
-                )
-            }),
-            None => Some((
-                letter,
-                Outcome::Failed(format!("there is no [[alarm.sink]] {sink}")),
-            )),
-        };
-        if let Some((letter, outcome)) = refused {
-            let events = self.0.events.clone();
-            let incoming = finished(&letter.instance, letter.id, outcome);
-            // Without a receiver the agent is ending.
-            tokio::spawn(async move { drop(events.send(incoming).await) });
+    pub fn send(&self, sink: &str, letter: Letter) {
+        match lock(&self.0.lanes).get(sink) {
+            Some(lane) => {
+                if let Some(oldest) = lane.queue.push(letter) {
+                    let why = "queue full, oldest dropped".to_owned();
+                    self.fail(oldest, Outcome::Refused(why));
+                }
+            }
+            None => self.fail(letter, no_sink(sink)),
         }
+    }
+
+    fn lane(&self, sink: Sink) -> Lane {
+        let queue = Arc::new(Queue::new(sink));
+        let sender = send_all(Arc::clone(&queue), self.0.events.clone());
+        let task = tokio::spawn(sender).abort_handle();
+        Lane { queue, task }
+    }
+
+    fn fail(&self, letter: Letter, outcome: Outcome) {
+        let events = self.0.events.clone();
+        let incoming = finished(&letter.instance, letter.id, outcome);
+        // Without a receiver the agent is ending.
+        tokio::spawn(async move { drop(events.send(incoming).await) });
     }
 }
 
+fn no_sink(name: &str) -> Outcome {
+    Outcome::Failed(format!("there is no [[alarm.sink]] {name}"))
+}
+
 /// An alarm on its way to a sink.
-#[derive(Debug)]
-pub(super) struct Letter {
+#[derive(Debug, Clone)]
+pub struct Letter {
     /// Whose it is.
     pub instance: String,
     /// The order to send it.
@@ -108,45 +143,88 @@ pub(super) struct Letter {
     pub alarm: Alarm,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
-    waiting: Mutex<VecDeque<Letter>>,
+    sink: Mutex<Sink>,
+    letters: Mutex<Letters>,
     filled: Notify,
+    /// The sink is another: what failed is tried again at once.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Letters {
+    sending: Option<Letter>,
+    waiting: VecDeque<Letter>,
 }
 
 impl Queue {
+    fn new(sink: Sink) -> Self {
+        Self {
+            sink: Mutex::new(sink),
+            letters: Mutex::default(),
+            filled: Notify::new(),
+            changed: Notify::new(),
+        }
+    }
+
     /// Returns the letter that had to give way.
     fn push(&self, letter: Letter) -> Option<Letter> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = if waiting.len() < WAITING {
+        let mut letters = lock(&self.letters);
+        let oldest = if letters.waiting.len() < WAITING {
             None
         } else {
-            waiting.pop_front()
+            letters.waiting.pop_front()
         };
-        waiting.push_back(letter);
+        letters.waiting.push_back(letter);
         self.filled.notify_one();
         oldest
     }
 
-    async fn pop(&self) -> Letter {
+    /// The next letter; it is kept until the one after it is asked for.
+    async fn next(&self) -> Letter {
         loop {
-            let letter = self
-                .waiting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front();
-            match letter {
-                Some(letter) => return letter,
-                None => self.filled.notified().await,
+            {
+                let mut letters = lock(&self.letters);
+                letters.sending = letters.waiting.pop_front();
+                if let Some(letter) = &letters.sending {
+                    return letter.clone();
+                }
             }
+            self.filled.notified().await;
+        }
+    }
+
+    fn drain(&self) -> Vec<Letter> {
+        let mut letters = lock(&self.letters);
+        let sending = letters.sending.take();
+        sending
+            .into_iter()
+            .chain(letters.waiting.drain(..))
+            .collect()
+    }
+
+    fn sink(&self) -> Sink {
+        lock(&self.sink).clone()
+    }
+
+    fn change(&self, sink: Sink) {
+        let before = std::mem::replace(&mut *lock(&self.sink), sink.clone());
+        if before != sink {
+            self.changed.notify_one();
         }
     }
 }
 
-async fn send_all(queue: Arc<Queue>, sink: Sink, events: mpsc::Sender<Incoming>) {
+/// What is behind these locks is whole after a panic too: each change is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn send_all(queue: Arc<Queue>, events: mpsc::Sender<Incoming>) {
     loop {
-        let letter = queue.pop().await;
-        let outcome = deliver(&sink, &letter).await;
+        let letter = queue.next().await;
+        let outcome = deliver(&queue, &letter).await;
         if events
             .send(finished(&letter.instance, letter.id, outcome))
             .await
@@ -157,11 +235,17 @@ async fn send_all(queue: Arc<Queue>, sink: Sink, events: mpsc::Sender<Incoming>)
     }
 }
 
-async fn deliver(sink: &Sink, letter: &Letter) -> Outcome {
-    let body = body::body(&sink.dialect, &sink.node, letter);
+async fn deliver(queue: &Queue, letter: &Letter) -> Outcome {
     let mut pause = FIRST_PAUSE;
     loop {
-        let why = match http::post_json(&sink.url, &body, sink.timeout).await {
+        let sink = queue.sink();
+        let why = match http::post_json(
+            &sink.url,
+            &body::body(&sink.dialect, &sink.node, letter),
+            sink.timeout,
+        )
+        .await
+        {
             Ok(status @ 200..=299) => return Outcome::Done(format!("HTTP {status}")),
             // Request Timeout, Too Many Requests, and every trouble of the server may pass (RFC 9110).
             Ok(status @ (408 | 429 | 500..)) => format!("HTTP {status}"),
@@ -174,165 +258,12 @@ async fn deliver(sink: &Sink, letter: &Letter) -> Outcome {
         if pause == FIRST_PAUSE {
             tracing::warn!(sink = sink.name, alarm = %letter.alarm.kind, why, "alarm not sent, trying on");
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_PAUSE),
+            () = queue.changed.notified() => pause = FIRST_PAUSE,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::model::alarm::{AlarmKind, AlarmStatus};
-    use crate::model::event::Event;
-    use crate::model::record::Seq;
-
-    fn letter(seq: u64, title: &str) -> Letter {
-        Letter {
-            instance: "cache".to_owned(),
-            id: EffectId {
-                seq: Seq(seq),
-                index: 0,
-            },
-            decided_us: 0,
-            alarm: Alarm {
-                incident: Seq(1),
-                kind: AlarmKind::TookOver,
-                status: AlarmStatus::Raised,
-                title: title.to_owned(),
-                content: "line\nnext".to_owned(),
-            },
-        }
-    }
-
-    fn sink(port: u16) -> Sink {
-        Sink {
-            name: "ops".to_owned(),
-            url: format!("http://127.0.0.1:{port}/simplealarm"),
-            dialect: Dialect::Simplealarm {
-                local_ip: "10.0.0.1".to_owned(),
-                mail_to: "ops@example.org".to_owned(),
-                sms_to: "+49".to_owned(),
-            },
-            node: "lvs1".to_owned(),
-            timeout: Duration::from_secs(2),
-        }
-    }
-
-    async fn outcome(outcomes: &mut mpsc::Receiver<Incoming>) -> (u64, Outcome) {
-        let incoming = tokio::time::timeout(Duration::from_secs(20), outcomes.recv()).await;
-        match incoming.unwrap().unwrap().event {
-            Event::EffectFinished { effect, outcome } => (effect.seq.0, outcome),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Answers each request with the next of `answers`, and returns the bodies.
-    async fn receive(listener: TcpListener, answers: &[u16]) -> Vec<serde_json::Value> {
-        let mut bodies = Vec::new();
-        for status in answers {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = Vec::new();
-            loop {
-                let mut part = [0; 4096];
-                let read = stream.read(&mut part).await.unwrap();
-                request.extend_from_slice(&part[..read]);
-                let text = String::from_utf8_lossy(&request).into_owned();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else {
-                    continue;
-                };
-                assert!(head.starts_with("POST /simplealarm HTTP/1.1"), "{head}");
-                assert!(
-                    head.to_lowercase()
-                        .contains("content-type: application/json"),
-                    "{head}"
-                );
-                if let Ok(body) = serde_json::from_str(body) {
-                    bodies.push(body);
-                    break;
-                }
-            }
-            let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-        bodies
-    }
-
-    #[tokio::test]
-    async fn sent_once_and_in_order_when_the_sink_comes_up() {
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let (events, mut outcomes) = mpsc::channel(8);
-        let alarms = Alarms::start(vec![sink(port)], events);
-        alarms.send("ops", letter(1, "it\"s \\ down"));
-        alarms.send("ops", letter(2, "second"));
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        assert!(outcomes.try_recv().is_err(), "nobody listens yet");
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-        // Both a server in trouble and one that is asked too often are tried again.
-        let server = tokio::spawn(async move { receive(listener, &[503, 429, 200, 204]).await });
-        let done = |text: &str| Outcome::Done(text.to_owned());
-        assert_eq!(outcome(&mut outcomes).await, (1, done("HTTP 200")));
-        assert_eq!(outcome(&mut outcomes).await, (2, done("HTTP 204")));
-        let bodies = server.await.unwrap();
-        let expected = serde_json::json!({
-            "title": "10.0.0.1:it\"s \\ down",
-            "content": "10.0.0.1:line\nnext",
-            "mailTo": "ops@example.org",
-            "smsTo": "+49",
-        });
-        assert_eq!(bodies[2], expected);
-        assert_eq!(bodies[3]["title"], "10.0.0.1:second");
-        assert!(outcomes.try_recv().is_err(), "one outcome each");
-    }
-
-    #[tokio::test]
-    async fn what_cannot_work_is_not_tried_again() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = tokio::spawn(async move { receive(listener, &[404]).await });
-        let (events, mut outcomes) = mpsc::channel(8);
-        let nonsense = Sink {
-            name: "bad".to_owned(),
-            url: "no url".to_owned(),
-            ..sink(port)
-        };
-        let alarms = Alarms::start(vec![sink(port), nonsense], events);
-        alarms.send("ops", letter(1, "lost"));
-        let (_, failed) = outcome(&mut outcomes).await;
-        assert_eq!(
-            failed,
-            Outcome::Failed("HTTP 404: check url of ops".to_owned())
-        );
-        assert_eq!(server.await.unwrap().len(), 1);
-        for name in ["bad", "unknown"] {
-            alarms.send(name, letter(2, "lost"));
-            let (_, failed) = outcome(&mut outcomes).await;
-            assert!(matches!(failed, Outcome::Failed(_)), "{name}: {failed}");
-        }
-    }
-
-    #[tokio::test]
-    async fn the_oldest_gives_way_when_too_many_wait() {
-        let (events, mut outcomes) = mpsc::channel(8);
-        // Port 1: nobody listens.
-        let alarms = Alarms::start(vec![sink(1)], events);
-        let many = u64::try_from(WAITING).unwrap() + 3;
-        for seq in 0..many {
-            alarms.send("ops", letter(seq, "x"));
-            // Lets the sender take the first one out of the queue.
-            tokio::task::yield_now().await;
-        }
-        let (first, refused) = outcome(&mut outcomes).await;
-        let (second, _) = outcome(&mut outcomes).await;
-        assert_eq!((first, second), (1, 2), "0 is being sent");
-        assert_eq!(
-            refused,
-            Outcome::Refused("queue full, oldest dropped".to_owned())
-        );
-        assert!(outcomes.try_recv().is_err());
-    }
-}
+mod tests;

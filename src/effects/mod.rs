@@ -36,8 +36,11 @@ const LANE: usize = 256;
 /// Bound of every exchange with Redis that is not otherwise bounded.
 const REDIS_PATIENCE: Duration = Duration::from_secs(2);
 
+/// What an outcome says at most, in characters: a Redis may answer anything, and the journal keeps it.
+const SAID_MAX: usize = 500;
+
 /// What the effects of one instance must know.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceConfig {
     /// Name of the instance.
     pub name: String,
@@ -277,9 +280,22 @@ fn finished(instance: &str, id: EffectId, outcome: Outcome) -> Incoming {
         instance: instance.to_owned(),
         event: Event::EffectFinished {
             effect: id,
-            outcome,
+            outcome: shortened(outcome),
         },
         cause: Some(id.seq),
+    }
+}
+
+fn shortened(outcome: Outcome) -> Outcome {
+    let cut = |text: String| match text.char_indices().nth(SAID_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    };
+    match outcome {
+        Outcome::Done(text) => Outcome::Done(cut(text)),
+        Outcome::Refused(text) => Outcome::Refused(cut(text)),
+        Outcome::Failed(text) => Outcome::Failed(cut(text)),
+        Outcome::TimedOut | Outcome::Superseded => outcome,
     }
 }
 
@@ -291,5 +307,25 @@ fn outcome_of(error: Error) -> Outcome {
         Error::Refused | Error::Unreachable(_) | Error::Garbage(_) | Error::Unconfirmed(_) => {
             Outcome::Failed(error.to_string())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_says_is_cut() {
+        let long = "ä".repeat(10_000);
+        for outcome in [
+            Outcome::Refused(long.clone()),
+            Outcome::Failed(long.clone()),
+            Outcome::Done(long.clone()),
+        ] {
+            let text = shortened(outcome).to_string();
+            assert!(text.ends_with("ä…") && text.chars().count() < 520, "{text}");
+        }
+        let short = Outcome::Failed("refused".to_owned());
+        assert_eq!(shortened(short.clone()), short);
     }
 }

@@ -24,7 +24,7 @@ pub fn identity(server: &str) -> Option<Identity> {
     Some(Identity {
         pid: number(server, "process_id", 0),
         run_id: RedisId::parse(field(server, "run_id")?)?,
-        version: field(server, "redis_version").unwrap_or("").to_owned(),
+        version: short(field(server, "redis_version").unwrap_or("")),
     })
 }
 
@@ -52,7 +52,7 @@ pub fn observation(
         RedisRole::Replica => number(replication, "slave_repl_offset", 0),
     };
     let master = field(replication, "master_host").map(|host| Endpoint {
-        host: host.to_owned(),
+        host: short(host),
         port: number(replication, "master_port", 0),
     });
     Some(Observation {
@@ -123,6 +123,11 @@ fn keys(keyspace: &str) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
+/// No host name is longer (RFC 1035); whatever answers in place of Redis may say anything.
+fn short(text: &str) -> String {
+    text.chars().take(255).collect()
+}
+
 fn fields(section: &str) -> impl Iterator<Item = (&str, &str)> {
     section.lines().filter_map(|line| line.split_once(':'))
 }
@@ -172,6 +177,17 @@ mod tests {
         master_replid2:5bd5b9fba15f9b2b9cdfbdeb7a6b3a1f3c2d4e5f\r\nmaster_repl_offset:97\r\n\
         second_repl_offset:57\r\n";
     const IDLE: &str = "# Persistence\r\nloading:0\r\nasync_loading:0\r\n";
+
+    #[test]
+    fn no_text_is_kept_that_is_too_long_for_the_journal() {
+        let long = "x".repeat(100_000);
+        let server = format!("redis_version:{long}\r\nrun_id:{RUN}\r\n");
+        assert_eq!(identity(&server).unwrap().version.len(), 255);
+        let replication = format!("role:slave\r\nmaster_host:{long}\r\nmaster_port:1\r\n");
+        let id = RedisId::parse(RUN).unwrap();
+        let seen = observation(id, &replication, IDLE, "").unwrap();
+        assert_eq!(seen.master.unwrap().host.len(), 255);
+    }
 
     #[test]
     fn identity_of_7_0_15() {

@@ -1,0 +1,113 @@
+//! The journal over HTTP: streamed, for as long as nobody else needs it.
+
+use std::cell::Cell;
+use std::task::Poll;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Deserialize;
+use tokio::sync::{mpsc, oneshot};
+
+use super::library::Lent;
+use super::lookup;
+use super::serve::App;
+use crate::journal::{Error, Reader};
+use crate::model::record::{Record, Seq};
+use crate::views::history::Filter;
+
+/// Records that match a query.
+pub(super) async fn history(State(app): State<App>, Query(filter): Query<Filter>) -> Response {
+    stream(&app, move |journal, send| {
+        let each = |record: Record| {
+            let line = serde_json::to_vec(&record);
+            // A record that JSON cannot hold ends the answer in the middle.
+            line.is_ok_and(|mut line| {
+                line.push(b'\n');
+                send(line)
+            })
+        };
+        lookup::each(journal, &filter, each)
+    })
+}
+
+/// Where to begin.
+#[derive(Deserialize)]
+pub(super) struct From {
+    #[serde(default)]
+    from: u64,
+}
+
+/// Entries as they are on the disk.
+pub(super) async fn frames(State(app): State<App>, Query(From { from }): Query<From>) -> Response {
+    stream(&app, move |journal, send| {
+        for piece in journal.frames(Seq(from))?.into_stream() {
+            if !send(piece?) {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Streams what `produce` reads from the journal on a thread of its own. It is told to stop when the other
+/// end has gone, or when the journal must be given back; an answer that is not whole breaks off in the middle
+/// of the chunked body.
+fn stream(
+    app: &App,
+    produce: impl FnOnce(&Reader, &dyn Fn(Vec<u8>) -> bool) -> Result<(), Error> + Send + 'static,
+) -> Response {
+    let Some(Lent { reader, recalled }) = app.lend() else {
+        return unavailable("the journal cannot be read at the moment: rha's log says why\n");
+    };
+    let Ok(permit) = app.permit() else {
+        return unavailable("too many are reading the journal: end some of them\n");
+    };
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(64);
+    let (whole, mut is_whole) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let cut = Cell::new(false);
+        let send = |bytes: Vec<u8>| {
+            let mut recalled = recalled.clone();
+            let sent = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = recalled.changed() => false,
+                    sent = sender.send(Bytes::from(bytes)) => sent.is_ok(),
+                }
+            });
+            cut.set(!sent);
+            sent
+        };
+        match produce(&reader, &send) {
+            Ok(()) if !cut.get() => drop(whole.send(())),
+            Ok(()) => {}
+            Err(error) => tracing::error!(%error, "the journal cannot be read"),
+        }
+    });
+    let mut ended = false;
+    let pieces = futures_util::stream::poll_fn(move |context| {
+        if ended {
+            return Poll::Ready(None);
+        }
+        receiver.poll_recv(context).map(|piece| match piece {
+            Some(piece) => Some(Ok(piece)),
+            None => {
+                ended = true;
+                is_whole
+                    .try_recv()
+                    .is_err()
+                    .then(|| Err(std::io::Error::other("the journal was not read to its end")))
+            }
+        })
+    });
+    Body::from_stream(pieces).into_response()
+}
+
+fn unavailable(text: &'static str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}

@@ -1,0 +1,163 @@
+//! Start-up: sockets, journal, senses and hands in their order, and the first records of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+use super::board::{self, Board};
+use super::clock::Clock;
+use super::doorstep::{self, Bound};
+use super::hands::Hands;
+use super::intake::Intake;
+use super::library::Library;
+use super::pilot::Pilot;
+use super::senses::Senses;
+use super::{Agent, recover, serve};
+use crate::config::Config;
+use crate::ingest::{Incoming, QUEUE};
+use crate::journal::{Committer, Quarantined};
+use crate::machine::State;
+use crate::model::event::Event;
+
+impl Agent {
+    pub(super) async fn start(file: &Path, config: Config) -> anyhow::Result<Self> {
+        let clock = Clock::new().context("/proc/sys/kernel/random/boot_id")?;
+        let Bound {
+            doorbell,
+            listener,
+            sockets,
+        } = doorstep::bind(&config)?;
+        let suffix = clock.now().wall_us.to_string();
+        let (library, journal, quarantined) =
+            Library::open_unlocked(&config.paths.journal(), &suffix).await?;
+        let recovered = recover::recover(&journal.reader()).context("the journal")?;
+        let next = journal.next_seq();
+        let intake = Intake::new(doorstep::spool(&config, recovered.spool)?);
+        let board = Arc::new(Mutex::new(Board {
+            states: recovered.states,
+            names: names(&config),
+        }));
+        let (fact_sender, facts) = mpsc::channel(QUEUE);
+        let (ask_sender, asks) = mpsc::channel(64);
+        let hands = Hands::new(&config, &fact_sender, None)?;
+        hands.prepare(&config, None).await;
+        let senses = Senses::start(&config, &hands.nerves(), &fact_sender).await?;
+        tracing::info!(
+            records = next.0 - 1,
+            unknown_outcomes = recovered.unknown,
+            "journal folded"
+        );
+        for (id, order) in &recovered.alarms {
+            hands.start(&order.instance, *id, order.decided_us, &order.effect);
+        }
+        let pilot = Pilot::new(
+            clock,
+            board.clone(),
+            next,
+            Committer::start(journal)?,
+            hands,
+        );
+        let app = serve::App::new(
+            &config.node.name,
+            board.clone(),
+            ask_sender,
+            pilot.committed(),
+            library.clone(),
+            clock,
+        );
+        tokio::spawn(serve::serve(listener, app));
+        let mut agent = Self {
+            file: file.to_owned(),
+            library,
+            mending: None,
+            clock,
+            pilot,
+            board,
+            intake,
+            spool_error: String::new(),
+            senses,
+            facts,
+            fact_sender,
+            asks,
+            doorbell,
+            rung: false,
+            unready: names(&config),
+            once_ready: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            _sockets: sockets,
+            config,
+        };
+        agent.announce(quarantined).await;
+        Ok(agent)
+    }
+
+    /// The first records of a run: who runs, with which settings; then the backlog. That a journal was set
+    /// aside is an alarm, and so waits until decisions are made.
+    async fn announce(&mut self, quarantined: Option<Quarantined>) {
+        if let Some(Quarantined { path, why }) = quarantined {
+            let path = path.display().to_string();
+            tracing::error!(path, why, "the journal was damaged and is set aside");
+            for name in names(&self.config) {
+                let (path, why) = (path.clone(), why.clone());
+                let event = Event::JournalQuarantined { path, why };
+                self.once_ready.entry(name).or_default().push(event);
+            }
+        }
+        self.set_names();
+        let batch = self.beginning(&board::lock(&self.board).states);
+        self.take(batch).await;
+        self.take_in_spool().await;
+    }
+
+    /// Who runs, and with which settings; also for instances that are configured no more, so that nothing
+    /// is decided about them.
+    pub(super) fn beginning(&self, states: &BTreeMap<String, State>) -> Vec<Incoming> {
+        let mut known = names(&self.config);
+        known.extend(states.keys().cloned());
+        known.insert(String::new());
+        let started = known.iter().map(|name| of(name, started()));
+        let settings = self.config.instances.iter().map(|instance| {
+            let settings = self.config.settings(instance);
+            of(&instance.name, Event::Configured(settings))
+        });
+        started.chain(settings).collect()
+    }
+
+    pub(super) fn set_names(&mut self) {
+        let pairs = self
+            .config
+            .instances
+            .iter()
+            .map(|instance| (instance.vrrp_instance.clone(), instance.name.clone()));
+        self.intake.set_names(pairs);
+    }
+}
+
+/// The agent began.
+pub(super) fn started() -> Event {
+    Event::AgentStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+    }
+}
+
+/// A fact of `instance`, or of the node.
+pub(super) fn of(instance: &str, event: Event) -> Incoming {
+    Incoming {
+        instance: instance.to_owned(),
+        event,
+        cause: None,
+    }
+}
+
+/// Names of the instances.
+pub(super) fn names(config: &Config) -> BTreeSet<String> {
+    config
+        .instances
+        .iter()
+        .map(|instance| instance.name.clone())
+        .collect()
+}

@@ -1,0 +1,265 @@
+//! A journal that is damaged, or whose disk is full.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::process::{Command, Stdio};
+
+use crate::world::{Sink, VIP, World, cli, free_port, has, inside, ip, possible};
+
+/// Takes every byte that is left on the file system of `state`.
+fn fill(world: &World) {
+    let mut filler = File::create(world.path("state/filler")).unwrap();
+    for size in [64 * 1024, 512, 1] {
+        while filler.write_all(&vec![0; size]).is_ok() {}
+    }
+}
+
+fn small_disk(world: &World) {
+    fs::create_dir_all(world.path("state")).unwrap();
+    let state = world.text("state");
+    let mount = ["-t", "tmpfs", "-o", "size=6m", "tmpfs", &state];
+    assert!(
+        Command::new("mount")
+            .args(mount)
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn a_full_disk_stops_the_journal_and_not_the_failover() {
+    if !inside("journal::a_full_disk_stops_the_journal_and_not_the_failover") {
+        return;
+    }
+    let sink = Sink::later().open();
+    let world = World::with(|setup| {
+        setup.instances.push(("queue".to_owned(), free_port()));
+        setup.sink = Some(sink.port);
+    });
+    small_disk(&world);
+    let (redis, agent) = world.replica();
+    // The spool's file is there and has room within its last page.
+    world.notify("BACKUP");
+    world.until("the line is in", || {
+        (world.count("--kind vrrp-notified") == 1).then_some(())
+    });
+    fill(&world);
+    // Records about the other instance, until there is no room for one.
+    world.until("the journal fails", || {
+        world.rha("pause queue --reason fill");
+        (world.said("the journal cannot be written") > 0).then_some(())
+    });
+    let text = said_by_pause(&world);
+    assert!(text.contains("the journal cannot be written"), "{text}");
+
+    world.notify("MASTER");
+    world.until("Redis is promoted", || {
+        (redis.role() == "master").then_some(())
+    });
+    world.until("the loudest alarm does not wait", || {
+        sink.titles()
+            .iter()
+            .any(|title| title.contains("Journal trouble"))
+            .then_some(())
+    });
+    // It goes on checking, tries to write, and says each thing once.
+    redis.cli("SET key value");
+    world.until_status("the check sees the key", |status| {
+        status["redis"]["keys"] == 1
+    });
+    world.until_said("the journal is still out of use");
+    assert_eq!(world.said("acting without a record"), 1, "{}", world.log());
+    assert_eq!(
+        world.said("the journal cannot be written"),
+        1,
+        "{}",
+        world.log()
+    );
+    world.wants(0, "check redis");
+
+    fs::remove_file(world.path("state/filler")).unwrap();
+    world.until_said("the journal can be written again");
+    world.until("what was done is recorded", || {
+        (world.count("--kind acted-unrecorded") == 1).then_some(())
+    });
+    world.until_role("primary");
+    assert_eq!(redis.role(), "master");
+    assert_eq!(
+        world.count("--kind vrrp-notified"),
+        2,
+        "no line is lost, none stands twice"
+    );
+    // The exit is still seen at once.
+    redis.signal(rustix::process::Signal::KILL);
+    world.until("the exit", || {
+        (world.count("--kind redis-exited") == 1).then_some(())
+    });
+    world.is_sound();
+    assert_eq!(agent.stop(), Some(0));
+    world.is_sound();
+}
+
+fn said_by_pause(world: &World) -> String {
+    world.wants(1, "pause queue --reason refused")
+}
+
+#[test]
+fn an_agent_that_starts_on_a_full_disk_says_so_and_keeps_its_journal() {
+    if !inside("journal::an_agent_that_starts_on_a_full_disk_says_so_and_keeps_its_journal") {
+        return;
+    }
+    let world = World::new();
+    small_disk(&world);
+    let (_redis, agent) = world.primary();
+    assert_eq!(agent.stop(), Some(0));
+    let records = world.count("");
+    fill(&world);
+    let mut agent = world.start();
+    world.until("it gives up or goes on", || {
+        let ended = agent.child.try_wait().unwrap().is_some();
+        (ended || world.status("redis").is_some()).then_some(())
+    });
+    drop(agent);
+    let names = fs::read_dir(world.path("state")).unwrap();
+    let names: Vec<String> = names
+        .map(|name| name.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        !names.iter().any(|name| name.contains(".bad-")),
+        "{names:?}"
+    );
+    fs::remove_file(world.path("state/filler")).unwrap();
+    assert!(world.count("") >= records);
+    world.is_sound();
+}
+
+#[test]
+fn a_damaged_journal_is_set_aside_and_alarmed() {
+    if !possible() {
+        return;
+    }
+    let sink = Sink::later().open();
+    let world = World::with(|setup| setup.sink = Some(sink.port));
+    let (_redis, agent) = world.primary();
+    assert_eq!(agent.stop(), Some(0));
+    let log = File::options()
+        .write(true)
+        .open(world.path("state/journal/db"))
+        .unwrap();
+    let length = log.metadata().unwrap().len();
+    for place in (0..length).step_by(512) {
+        log.write_all_at(&[0x5a; 64], place).unwrap();
+    }
+    let agent = world.start();
+    world.until("the alarm is sent", || {
+        sink.titles()
+            .iter()
+            .any(|title| title.contains("Journal trouble"))
+            .then_some(())
+    });
+    assert_eq!(world.count("--kind journal-quarantined"), 1);
+    assert_eq!(world.said("set aside"), 1, "{}", world.log());
+    world.is_sound();
+    assert_eq!(agent.stop(), Some(0));
+}
+
+/// What was written and never acknowledged is on the disk: it counts, once, and what it ordered is looked at.
+#[test]
+fn a_disk_that_hangs_stops_no_promotion_and_leaves_no_record_twice() {
+    if !inside("journal::a_disk_that_hangs_stops_no_promotion_and_leaves_no_record_twice")
+        || !has("strace", &["-V"])
+    {
+        return;
+    }
+    let world = World::with(|setup| setup.interface = "eth9");
+    let (redis, agent) = world.replica();
+    let tasks = fs::read_dir(format!("/proc/{}/task", agent.child.id())).unwrap();
+    let is_journal = |task: &fs::DirEntry| {
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name == "journal\n")
+    };
+    let task = tasks.flatten().find(is_journal).unwrap();
+    let mut strace = Command::new("strace")
+        .args(["-p", task.file_name().to_str().unwrap(), "-o", "/dev/null"])
+        .args([
+            "-e",
+            "trace=fdatasync",
+            "-e",
+            "inject=fdatasync:delay_enter=6000000:when=1",
+        ])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    world.until("strace is at it", || {
+        let status = fs::read_to_string(task.path().join("status")).unwrap();
+        (!status.contains("TracerPid:\t0\n")).then_some(())
+    });
+    ip(&format!("addr add {VIP}/32 dev eth9"));
+    world.notify("MASTER");
+    world.until("Redis is promoted", || {
+        (redis.role() == "master").then_some(())
+    });
+    assert_eq!(
+        world.said("the journal can be written again"),
+        0,
+        "{}",
+        world.log()
+    );
+    world.until_said("the journal can be written again");
+    world.until_role("primary");
+    strace.kill().unwrap();
+    strace.wait().unwrap();
+    assert_eq!(world.count("--kind vrrp-notified"), 1);
+    assert_eq!(world.count("--kind acted-unrecorded"), 1);
+    assert_eq!(world.said("acting without a record"), 1, "{}", world.log());
+    world.is_sound();
+    assert_eq!(agent.stop(), Some(0));
+    world.is_sound();
+}
+
+/// A journal that is being read cannot keep it from being opened anew, nor the agent from stopping.
+#[test]
+fn a_pager_that_waits_keeps_nobody_waiting() {
+    if !inside("journal::a_pager_that_waits_keeps_nobody_waiting") {
+        return;
+    }
+    let world = World::with(|setup| setup.instances.push(("queue".to_owned(), free_port())));
+    small_disk(&world);
+    let (redis, agent) = world.replica();
+    for _ in 0..2000 {
+        // Enough that no buffer holds them all.
+        if world.count("--kind operator-paused") > 300 {
+            break;
+        }
+        for _ in 0..20 {
+            world.rha(&format!("pause queue --reason {}", "x".repeat(400)));
+        }
+    }
+    let mut pagers: Vec<_> = (0..3)
+        .map(|_| {
+            let mut history = world.command();
+            history.args(["history", "-n", "0", "--output", "jsonl"]);
+            history
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    fill(&world);
+    world.until("the journal fails", || {
+        world.rha("pause queue --reason fill");
+        (world.said("the journal cannot be written") > 0).then_some(())
+    });
+    fs::remove_file(world.path("state/filler")).unwrap();
+    world.until_said("the journal can be written again");
+    world.notify("MASTER");
+    world.until_role("primary");
+    assert_eq!(cli(redis.port, "ROLE").lines().next(), Some("master"));
+    assert_eq!(agent.stop(), Some(0));
+    for pager in &mut pagers {
+        let _ = pager.kill();
+        let _ = pager.wait();
+    }
+}

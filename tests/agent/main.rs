@@ -1,0 +1,16 @@
+//! The real agent against real Redis, real `rha-event` and real disks: what an operator, a crash and a full
+//! disk do to it. One world for each test, on ports of its own; what a machine lacks is said, and fails on CI.
+
+// What helps a test may fail like a test; clippy exempts `#[test]` functions only.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod alarms;
+mod commands;
+mod journal;
+mod life;
+mod reconcile;
+mod refusal;
+mod reload;
+mod servers;
+mod trouble;
+mod world;
