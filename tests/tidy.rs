@@ -115,7 +115,8 @@ const FOLDERS: [Folder; 14] = [
     Folder {
         // The outcomes of effects come in the way that all events do.
         path: "src/effects",
-        imports: &["model", "wire", "ingest"],
+        // views: for the one spelling of a time.
+        imports: &["model", "wire", "ingest", "views"],
         never: &["clap", "sled"],
     },
     Folder {

@@ -1,5 +1,7 @@
 //! The one place where the agent reads a clock.
 
+use std::time::Duration;
+
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::time::{At, BootId};
@@ -37,5 +39,11 @@ impl Clock {
             mono_us: u64::try_from(mono.tv_sec * 1_000_000 + mono.tv_nsec / 1000).unwrap_or(0),
             boot: self.boot,
         }
+    }
+
+    /// How long it is until `due_us` of this boot's monotonic clock; zero if that is past.
+    #[must_use]
+    pub fn until(&self, due_us: u64) -> Duration {
+        Duration::from_micros(due_us.saturating_sub(self.now().mono_us))
     }
 }

@@ -165,7 +165,7 @@ impl Agent {
         let deadline = self.pilot.next_deadline();
         let wait = deadline
             .as_ref()
-            .map(|(due_us, _)| pilot::until(*due_us, &self.clock.now()));
+            .map(|(due_us, _)| self.clock.until(*due_us));
         let mut rung = [0; 64];
         tokio::select! {
             biased;

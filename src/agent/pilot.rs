@@ -398,9 +398,3 @@ fn drop_one(batch: &mut Vec<Incoming>, seq: Seq, first: Seq) -> &'static str {
         "unknown"
     }
 }
-
-/// How long until `due_us`, from `now`.
-#[must_use]
-pub fn until(due_us: u64, now: &At) -> Duration {
-    Duration::from_micros(due_us.saturating_sub(now.mono_us))
-}

@@ -220,5 +220,5 @@ Next, on this node:
     systemctl enable --now rha-event.service rha.service
     systemctl enable keepalived.service
     systemctl restart keepalived.service    # if this node has the VIP, it moves
-Then the same on the other nodes, and: rha doctor
+Then the same on the other nodes, and rha status on each.
 ";

@@ -480,7 +480,7 @@ rows! {
         "The promotion is tried again.";
     "retry-held": RetryDue [Promoting] if [] => to(Held), [NameBlocker, Raise(A::PromotionHeld)],
         "The promotion gate has shut since.";
-    "retry-follow": RetryDue [Demoting, Stopped, Fault] if [Is(RedisUp)] => STAY, [Follow],
+    "retry-follow": RetryDue [Demoting, Stopped, Fault] if [Is(RedisUp), Not(Paused)] => STAY, [Follow],
         "Following is tried again.";
     "retry-moot": RetryDue [] if [] => STAY, [],
         "The order that failed is no longer needed.";

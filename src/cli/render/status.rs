@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Cell, Columns, Screen, role_style, thousands, wrap};
+use super::{Cell, Columns, Screen, counted, role_style, thousands, wrap};
 use crate::views::status::{InstanceStatus, PeerStatus, RedisStatus, Status};
 
 /// Up to so many instances have a block each; beyond that, only those with trouble.
@@ -221,8 +221,8 @@ fn link(redis: &RedisStatus) -> String {
 fn size(redis: &RedisStatus) -> String {
     let offset = u64::try_from(redis.offset).unwrap_or(0);
     format!(
-        "{} keys, offset {}",
-        thousands(redis.keys),
+        "{}, offset {}",
+        counted(redis.keys, "key"),
         thousands(offset)
     )
 }
