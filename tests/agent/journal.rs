@@ -51,7 +51,7 @@ fn a_full_disk_stops_the_journal_and_not_the_failover() {
         world.rha("pause queue --reason fill");
         (world.said("the journal cannot be written") > 0).then_some(())
     });
-    let text = said_by_pause(&world);
+    let text = world.wants(1, "pause queue --reason refused");
     assert!(text.contains("the journal cannot be written"), "{text}");
 
     world.notify("MASTER");
@@ -77,8 +77,6 @@ fn a_full_disk_stops_the_journal_and_not_the_failover() {
         "{}",
         world.log()
     );
-    world.wants(0, "check redis");
-
     fs::remove_file(world.path("state/filler")).unwrap();
     world.until_said("the journal can be written again");
     world.until("what was done is recorded", || {
@@ -99,10 +97,6 @@ fn a_full_disk_stops_the_journal_and_not_the_failover() {
     world.is_sound();
     assert_eq!(agent.stop(), Some(0));
     world.is_sound();
-}
-
-fn said_by_pause(world: &World) -> String {
-    world.wants(1, "pause queue --reason refused")
 }
 
 #[test]

@@ -71,7 +71,9 @@ fn a_killed_agent_takes_no_line_in_twice_and_keeps_the_times_of_those_that_came_
         assert!(recorded > written, "{stamped} was recorded at {recorded}");
     }
     let agent = world.start();
-    world.until_role("replica");
+    world.until("it decides again", || {
+        (world.count("--kind agent-ready") == 3).then_some(())
+    });
     world.notify("MASTER");
     world.until_role("primary");
     assert_eq!(world.count("--kind vrrp-notified"), 51);

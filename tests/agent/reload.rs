@@ -1,46 +1,30 @@
 //! SIGHUP.
 
+use std::fs;
+
 use rustix::process::Signal;
 
-use crate::world::{World, free_port, possible};
+use crate::world::{Agent, Setup, World, free_port, possible};
+
+/// Puts another configuration in the place of the world's, and tells the agent.
+fn reload(world: &World, agent: &Agent, setup: &Setup) {
+    let toml = world.toml(setup);
+    fs::write(world.path("rha.toml"), toml).unwrap();
+    agent.signal(Signal::HUP);
+}
 
 #[test]
 fn a_good_configuration_is_taken_a_bad_one_is_not() {
     if !possible() {
         return;
     }
-    let mut world = World::new();
-    let redis = world.redis(world.port(), &[]);
-    let port = free_port();
-    let second = world.redis(port, &[]);
-    {
-        let _agent = world.start();
-        world.until_role("replica");
-    }
-    let before = world.setup.clone();
-    // The agent borrows the world: what is changed beside it is a copy.
-    let mut changed = World::new();
-    let agent = {
-        changed.setup.clone_from(&before);
-        world.start()
-    };
-    world.until("ready", || {
-        (world.count("--kind agent-ready") == 2).then_some(())
-    });
-    let write = |changed: &World| {
-        changed.configure();
-        let text = std::fs::read_to_string(changed.path("rha.toml")).unwrap();
-        let own = text.replace(
-            changed.dir.path().to_str().unwrap(),
-            world.dir.path().to_str().unwrap(),
-        );
-        std::fs::write(world.path("rha.toml"), own).unwrap();
-    };
-
-    changed.setup.fall = 7;
-    changed.setup.instances.push(("queue".to_owned(), port));
-    write(&changed);
-    agent.signal(Signal::HUP);
+    let world = World::new();
+    let (redis, agent) = world.replica();
+    let mut setup = world.setup.clone();
+    let second = world.redis(free_port(), &[]);
+    setup.fall = 7;
+    setup.instances.push(("queue".to_owned(), second.port));
+    reload(&world, &agent, &setup);
     world.until("the new instance follows", || {
         world
             .status("queue")
@@ -52,9 +36,12 @@ fn a_good_configuration_is_taken_a_bad_one_is_not() {
     assert_eq!(world.status("redis").unwrap()["role"], "replica");
     assert_eq!(redis.role(), "slave");
 
-    let good = std::fs::read_to_string(world.path("rha.toml")).unwrap();
-    let bad = good.replace("fall = 7", "falll = 7");
-    std::fs::write(world.path("rha.toml"), bad).unwrap();
+    let good = world.toml(&setup);
+    fs::write(
+        world.path("rha.toml"),
+        good.replace("fall = 7", "falll = 7"),
+    )
+    .unwrap();
     agent.signal(Signal::HUP);
     world.until_said("reload refused");
     let log = world.log();
@@ -69,8 +56,10 @@ fn a_good_configuration_is_taken_a_bad_one_is_not() {
         lines[0]
     );
     // The command line needs a good one to find the agent.
-    std::fs::write(world.path("rha.toml"), good).unwrap();
-    let rejected = world.history("--kind config-rejected");
+    fs::write(world.path("rha.toml"), good).unwrap();
+    let rejected = world.until("it is recorded", || {
+        Some(world.history("--kind config-rejected")).filter(|found| !found.is_empty())
+    });
     assert_eq!(rejected.len(), 1);
     assert!(rejected[0].to_string().contains("falll"), "{}", rejected[0]);
     // The old configuration is in force.
@@ -80,36 +69,48 @@ fn a_good_configuration_is_taken_a_bad_one_is_not() {
             .status("queue")
             .filter(|status| status["role"] == "primary")
     });
+    world.is_sound();
+    assert_eq!(agent.stop(), Some(0));
+}
 
-    // An instance that is removed is neither shown nor decided about, also not by the next agent.
-    changed.setup.instances.truncate(1);
-    write(&changed);
-    agent.signal(Signal::HUP);
+#[test]
+fn a_removed_instance_is_left_alone_and_comes_back_with_its_past() {
+    if !possible() {
+        return;
+    }
+    let world = World::with(|setup| setup.instances.push(("queue".to_owned(), free_port())));
+    let both = world.setup.clone();
+    let second = world.redis(both.instances[1].1, &[]);
+    let (_redis, agent) = world.replica();
+    world.event(&["INSTANCE", "RHA_QUEUE", "MASTER", "150"]);
+    world.until("it leads", || {
+        world
+            .status("queue")
+            .filter(|status| status["role"] == "primary")
+    });
+    let mut one = both.clone();
+    one.instances.truncate(1);
+    reload(&world, &agent, &one);
     world.until("it is gone", || {
         world.status("queue").is_none().then_some(())
     });
     assert_eq!(second.role(), "master");
     world.is_sound();
     assert_eq!(agent.stop(), Some(0));
+    // The next agent does not decide about it either.
     let agent = world.start();
     world.until("ready", || {
-        (world.count("--kind agent-ready --instance redis") == 3).then_some(())
+        (world.count("--kind agent-ready --instance redis") == 2).then_some(())
     });
     assert!(world.status("queue").is_none());
-    let records = world.count("--instance queue");
-    // And comes back as if it had never been away.
-    changed.setup.instances.push(("queue".to_owned(), port));
-    write(&changed);
-    agent.signal(Signal::HUP);
-    world.until("it is ready", || {
-        (world.count("--kind agent-ready --instance queue") == 2).then_some(())
-    });
-    assert!(world.count("--instance queue") > records);
-    world.until("it knows its past", || {
+    assert_eq!(second.role(), "master");
+    reload(&world, &agent, &both);
+    world.until("it is back, and knows its past", || {
         world.status("queue").filter(|status| status["epoch"] == 1)
+    });
+    world.until("it is decided about", || {
+        (world.count("--kind agent-ready --instance queue") == 2).then_some(())
     });
     assert_eq!(agent.stop(), Some(0));
     world.is_sound();
-    drop(redis);
-    world.setup = before;
 }

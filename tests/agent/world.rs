@@ -160,6 +160,11 @@ impl World {
 
     /// Writes the configuration file.
     pub fn configure(&self) {
+        fs::write(self.path("rha.toml"), self.toml(&self.setup)).unwrap();
+    }
+
+    /// A configuration file, and the files that it names.
+    pub fn toml(&self, setup: &Setup) -> String {
         let Setup {
             instances,
             interface,
@@ -170,7 +175,7 @@ impl World {
             sink,
             unserved,
             junk,
-        } = &self.setup;
+        } = setup;
         let mut toml = format!(
             "[node]\nname = \"a\"\n[paths]\nstate = '{}'\nruntime = '{}'\n[keepalived]\npidfile = '{pidfile}'\n\
              [health]\ninterval = \"250ms\"\ntimeout = \"250ms\"\nslow = \"250ms\"\nfall = {fall}\nrise = 2\n\
@@ -208,7 +213,7 @@ impl World {
             fs::write(conf, redis).unwrap();
         }
         toml.push_str(junk);
-        fs::write(self.path("rha.toml"), toml).unwrap();
+        toml
     }
 
     pub fn command(&self) -> Command {
@@ -383,6 +388,12 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if std::env::var_os(INSIDE).is_some() {
+            // A disk of the test's own would keep the directory from being removed.
+            let mut umount = Command::new("umount");
+            let umount = umount.arg("-l").arg(self.path("state"));
+            let _ = umount.stderr(Stdio::null()).status();
+        }
         // Those that rha started put themselves into the background.
         for (_, port) in &self.setup.instances {
             if !self.redis.borrow().contains(port) && self.path("log").exists() {
