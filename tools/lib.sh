@@ -11,10 +11,10 @@ die() {
     exit 1
 }
 
-# Commands that a world needs, each with the Debian package that has it.
+# Commands that a world or a test needs, each with the Debian package that has it.
 commands=(
     keepalived:keepalived redis-server:redis-server redis-cli:redis-tools ip:iproute2
-    unshare:util-linux nsenter:util-linux mount:mount timeout:coreutils
+    unshare:util-linux nsenter:util-linux mount:mount timeout:coreutils strace:strace
 )
 
 # Prints the packages whose commands are not here, one a line.
