@@ -13,6 +13,8 @@ use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
 /// The kernel answers within a millisecond; this bounds what must not happen.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How often an IPv6 address that was added is looked at until it is in service.
+const IN_SERVICE_LOOK: Duration = Duration::from_millis(1);
 
 /// Why the kernel did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -92,19 +94,37 @@ impl Netlink {
         }
     }
 
-    /// Adds `ip` alone (/32 or /128) to `interface`; no error if it is there.
+    /// Adds `ip` alone (/32 or /128) to `interface`, and returns once this host takes packets for it; no error if
+    /// it is there.
     ///
     /// # Errors
     /// [`Error::NoInterface`] and [`Error::Request`], such as "Operation not permitted" without CAP_NET_ADMIN.
     pub async fn add(&self, ip: IpAddr, interface: &str) -> Result<(), Error> {
         let index = index_of(interface)?;
+        let what = || format!("add {ip} to {interface}");
         let add = self.0.address().add(index, ip, host_prefix(ip)).execute();
         match bounded(add).await {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(refused(&format!("add {ip} to {interface}"), error))
+                return Err(refused(&what(), error));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if ip.is_ipv4() {
+            return Ok(());
+        }
+        // The kernel puts an IPv6 address into service in a work queue, after it has answered
+        // (net/ipv6/addrconf.c, addrconf_dad_work).
+        tokio::time::timeout(PATIENCE, self.routed_here(ip))
+            .await
+            .unwrap_or_else(|_| Err(refused(&what(), io::ErrorKind::TimedOut.into())))
+    }
+
+    /// Waits until packets to `ip` stay on this host.
+    async fn routed_here(&self, ip: IpAddr) -> Result<(), Error> {
+        while !self.is_routed_here(ip).await? {
+            tokio::time::sleep(IN_SERVICE_LOOK).await;
+        }
+        Ok(())
     }
 
     /// Removes `ip`, whatever its prefix, from `interface`. False if it was not there.
