@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // a test: what fails is shown, what is skipped is said
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -113,6 +113,18 @@ impl Server {
         panic!("redis-server on port {} did not get there", self.port);
     }
 
+    /// It counts from its first acknowledgement of something written.
+    async fn until_a_replica_is_online(&self) {
+        for _ in 0..500 {
+            self.cli(&["SET", "key", "value"]);
+            if self.observe().await.replicas_online == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no replica came online");
+    }
+
     async fn probe(&self, link: &mut Option<Link>) -> Probe {
         probe(link, &target(self.port), TIMEOUT, SLOW).await
     }
@@ -134,6 +146,23 @@ impl Server {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// So many writes, each of them acknowledged. Some are larger than what Redis reads at a time.
+    fn write(&self, count: u64) {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        let large = "x".repeat(50_000);
+        for number in 0..count {
+            let value = if number % 1_000 == 999 {
+                &large
+            } else {
+                "small"
+            };
+            write!(stream, "SET {number} {value}\r\n").unwrap();
+        }
+        let mut acknowledged = vec![0; 5 * usize::try_from(count).unwrap()];
+        stream.read_exact(&mut acknowledged).unwrap();
+        assert!(acknowledged.chunks(5).all(|reply| reply == b"+OK\r\n"));
     }
 
     fn cli(&self, arguments: &[&str]) -> String {
@@ -717,6 +746,52 @@ async fn a_replica_in_mid_first_sync_is_not_promoted() {
     drop(master);
 }
 
+/// A replica that has not yet read what its master sent, as on a busy machine: it stands in the socket. With the
+/// order to promote it waits behind that. Returns how many of the writes it has afterwards.
+async fn keys_after_a_promotion_of_a_busy_replica(end_of_master: &str) -> u64 {
+    let fast = ["--repl-diskless-sync-delay", "0"];
+    let (master, replica) = (Server::start(&fast).await, Server::start(&fast).await);
+    let mut bench = Bench::new(replica.port, |_| {});
+    let link = replica.link().await;
+    link.follow(&target(master.port).endpoint).await.unwrap();
+    bench.link.set(Some(link));
+    master.until_a_replica_is_online().await;
+    replica.signal("-STOP");
+    master.write(MANY);
+    master.signal(end_of_master);
+    bench.give(Effect::Promote);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    replica.signal("-CONT");
+    let (_, outcome) = bench.outcome().await;
+    assert!(outcome.is_done(), "{outcome}");
+    let promoted = replica.observe().await;
+    assert_eq!(promoted.role, RedisRole::Master);
+    master.signal("-CONT");
+    // One of them is older.
+    promoted.keys - 1
+}
+
+const MANY: u64 = 10_000;
+
+#[tokio::test]
+async fn what_a_killed_master_had_sent_is_read_before_the_promotion() {
+    if !possible() {
+        return;
+    }
+    let keys = keys_after_a_promotion_of_a_busy_replica("-KILL").await;
+    assert_eq!(keys, MANY, "acknowledged writes are lost");
+}
+
+/// As where its host is gone: the connection does not end.
+#[tokio::test]
+async fn what_a_silent_master_had_sent_is_read_before_the_promotion() {
+    if !possible() {
+        return;
+    }
+    let keys = keys_after_a_promotion_of_a_busy_replica("-STOP").await;
+    assert_eq!(keys, MANY, "acknowledged writes are lost");
+}
+
 #[tokio::test]
 async fn an_online_replica_counts_from_its_first_acknowledgement() {
     if !possible() {
@@ -860,17 +935,7 @@ async fn stepping_down_first_keeps_the_place_in_the_stream() {
         .follow(&target(old.port).endpoint)
         .await
         .unwrap();
-    let synced = async |master: &Server| {
-        for _ in 0..500 {
-            master.cli(&["SET", "key", "value"]);
-            if master.observe().await.replicas_online == 1 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("no replica came online");
-    };
-    synced(&old).await;
+    old.until_a_replica_is_online().await;
     for _ in 0..250 {
         if new.observe().await.offset == old.observe().await.offset {
             break;
@@ -887,7 +952,7 @@ async fn stepping_down_first_keeps_the_place_in_the_stream() {
     .unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     link.follow(&target(new.port).endpoint).await.unwrap();
-    synced(&new).await;
+    new.until_a_replica_is_online().await;
     let stats = new.cli(&["INFO", "stats"]);
     assert!(stats.contains("sync_full:0"), "{stats}");
     assert!(stats.contains("sync_partial_ok:1"), "{stats}");

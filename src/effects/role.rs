@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Hands, REDIS_PATIENCE, outcome_of};
 use crate::model::effect::Outcome;
@@ -15,6 +15,11 @@ use crate::wire::redis::{Error, Followed, Link};
 const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it looks.
 const ELSEWHERE_LOOK: Duration = Duration::from_millis(50);
+/// How long a promotion waits for a master that goes on sending: one that lives steps down when it has lost the
+/// VIP, and must not keep this node from serving if it does not.
+const CATCH_UP_PATIENCE: Duration = Duration::from_millis(200);
+/// How often it looks.
+const CATCH_UP_LOOK: Duration = Duration::from_millis(1);
 /// How long the VIP is lent back while clients are dismissed: their last segments go out at once.
 const FAREWELL: Duration = Duration::from_millis(50);
 
@@ -135,7 +140,7 @@ enum Promotion {
 /// The gate was asked with a check that may be a second old, and Redis itself would say OK to a promotion in
 /// mid synchronisation and be an empty master. So it is asked once more, with the order right behind.
 async fn promote(link: Link) -> Result<Promotion, Error> {
-    Ok(match link.data_set().await? {
+    Ok(match caught_up(&link).await? {
         DataSet {
             sync_in_progress: true,
             ..
@@ -148,6 +153,23 @@ async fn promote(link: Link) -> Result<Promotion, Error> {
             Promotion::Confirmed
         }
     })
+}
+
+/// The data set once Redis has read what its master had sent: until then it is in the socket, and
+/// `REPLICAOF NO ONE` would drop it. Where that master's process has ended, so does the connection behind its
+/// last byte. Where its host is gone it does not, nor where it lives on: then there is no more if nothing was
+/// read from one look to the next, for Redis reads what there is before it answers.
+async fn caught_up(link: &Link) -> Result<DataSet, Error> {
+    let deadline = Instant::now() + CATCH_UP_PATIENCE;
+    let mut seen = link.data_set().await?;
+    while seen.link_up && Instant::now() < deadline {
+        tokio::time::sleep(CATCH_UP_LOOK).await;
+        let before = std::mem::replace(&mut seen, link.data_set().await?);
+        if seen.read_offset == before.read_offset {
+            break;
+        }
+    }
+    Ok(seen)
 }
 
 /// Makes a master a replica of nobody, which refuses writes and keeps its data and its place in the

@@ -63,7 +63,7 @@ pub fn observation(
         second_offset: number(replication, "second_repl_offset", -1),
         offset,
         master,
-        link_up: field(replication, "master_link_status") == Some("up"),
+        link_up: link_up(replication),
         sync_in_progress: flag(replication, "master_sync_in_progress"),
         loading: flag(persistence, "loading"),
         replicas_online: replicas_online(replication),
@@ -78,6 +78,11 @@ pub struct DataSet {
     pub sync_in_progress: bool,
     /// `loading:1`: it is being read from disk.
     pub loading: bool,
+    /// `master_link_status:up`: more may come.
+    pub link_up: bool,
+    /// How much of the replication stream Redis has read, in bytes (`slave_read_repl_offset`, since 7.0); before
+    /// that how much of it is in the data set (`slave_repl_offset`).
+    pub read_offset: i64,
 }
 
 /// Reads `INFO replication` and `INFO persistence`; `None` where no role is told.
@@ -87,7 +92,17 @@ pub fn data_set(replication: &str, persistence: &str) -> Option<DataSet> {
     Some(DataSet {
         sync_in_progress: flag(replication, "master_sync_in_progress"),
         loading: flag(persistence, "loading"),
+        link_up: link_up(replication),
+        read_offset: number(
+            replication,
+            "slave_read_repl_offset",
+            number(replication, "slave_repl_offset", 0),
+        ),
     })
+}
+
+fn link_up(replication: &str) -> bool {
+    field(replication, "master_link_status") == Some("up")
 }
 
 /// Replicas that are in step: `slave0:ip=10.0.0.2,port=6379,state=online,offset=1,lag=0`.
@@ -237,14 +252,22 @@ mod tests {
         let whole = DataSet {
             sync_in_progress: false,
             loading: false,
+            link_up: false,
+            read_offset: 0,
         };
         assert_eq!(told(MASTER, IDLE), whole);
         let receiving = DataSet {
             sync_in_progress: true,
-            loading: false,
+            read_offset: 99,
+            ..whole
         };
         assert_eq!(told(REPLICA, IDLE), receiving);
         assert!(told(REPLICA, "loading:1\r\n").loading);
+        let old = told(
+            "role:slave\r\nmaster_link_status:up\r\nslave_repl_offset:98\r\n",
+            IDLE,
+        );
+        assert_eq!((old.link_up, old.read_offset), (true, 98));
         assert_eq!(data_set("", IDLE), None);
     }
 

@@ -20,7 +20,7 @@ use crate::ingest::spool::explain;
 /// (`/proc/sys/fs/pipe-max-size`), some 35,000 lines. keepalived drops what does not fit.
 const CAPACITY: usize = 1 << 20;
 
-/// How many times the path may lead to another FIFO by the time that it is opened and locked.
+/// How many times the path may lead to nothing by the time that it is opened.
 const MOVES: u32 = 16;
 
 /// Why a FIFO cannot be followed.
@@ -83,15 +83,13 @@ impl Fifo {
             let _ = fcntl_getpipe_size(&fd).and_then(|size| fcntl_setpipe_size(&writing, size));
             let file = File::from(fd);
             let id = id(&file.metadata()?);
-            let fifo = Self {
+            // If it was replaced meanwhile, there may be lines in it all the same: whoever follows it looks.
+            return Ok(Self {
                 path: path.to_owned(),
                 fd: file.into(),
                 id,
                 copy: (File::from(reading), writing),
-            };
-            if !fifo.is_replaced() {
-                return Ok(fifo);
-            }
+            });
         }
         Err(explain(Errno::AGAIN))
     }
