@@ -13,6 +13,7 @@
 
 mod alarm;
 mod apply;
+mod checks;
 pub mod guard;
 mod health;
 mod observe;

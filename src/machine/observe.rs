@@ -1,16 +1,15 @@
 //! Folds an event into the facts of the state, and says what it means: a trigger of the table.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
-use super::guard::is_following;
-use super::health::{Change, Health};
-use super::state::{OrderKind, Pause, Peer, Stamp, State, arm};
+use super::checks::{gone, peer_probed, probed};
+use super::health::Health;
+use super::state::{OrderKind, Pause, Stamp, State, arm};
 use super::table::Trigger;
 use crate::model::decision::Note;
 use crate::model::effect::Outcome;
 use crate::model::event::{Deadline, Event, RedisRequest};
-use crate::model::redis::{Grade, Probe, RedisRole};
+use crate::model::redis::Grade;
 use crate::model::role::Role;
 use crate::model::vrrp::{Notification, Subject, VrrpState, Word};
 
@@ -253,110 +252,6 @@ fn watch_agreement(state: &mut State, stamp: Stamp) {
             Deadline::Reconcile,
             state.settings.reconcile_ms,
         );
-    }
-}
-
-/// The process ended, or another one answers in its place: either way its data set may be new.
-fn gone(state: &mut State) -> Observed {
-    if state.health.exit() {
-        Trigger::RedisExited.into()
-    } else {
-        Observed::default()
-    }
-}
-
-fn probed(state: &mut State, probe: &Probe) -> Observed {
-    let before = state.redis.take();
-    let last_grade = state.grade.replace(probe.grade);
-    state.redis = probe.observation.clone().or_else(|| before.clone());
-    if let Some(seen) = &probe.observation {
-        let restarted = state.run_id.is_some_and(|known| known != seen.run_id);
-        // A new process has what it found on its disk.
-        state.partial &= !restarted;
-        state.run_id = Some(seen.run_id);
-        if restarted && state.is_up() {
-            return gone(state);
-        }
-        if seen.role == RedisRole::Replica && seen.link_up {
-            state.linked_once = true;
-        }
-        let complete = seen.role == RedisRole::Master || seen.link_up;
-        state.partial = !complete && (state.partial || seen.sync_in_progress);
-    }
-    if !state.live && probe.grade == Grade::Refused {
-        // Whatever ran before the agent started runs no longer: that is an exit, not a bad check.
-        return gone(state);
-    }
-    match state.health.count(probe.grade, &state.settings) {
-        Change::Rose => return Trigger::RedisRose.into(),
-        Change::Fell => return Trigger::RedisFell.into(),
-        Change::None => {}
-    }
-    if last_grade != Some(probe.grade) {
-        match probe.grade {
-            Grade::Auth => return Trigger::AuthRefused.into(),
-            Grade::Misconf => return Trigger::Misconfigured.into(),
-            _ => {}
-        }
-    }
-    if has_drifted(state, probe) {
-        return Trigger::RoleDrifted.into();
-    }
-    if state.role != Role::Primary {
-        return Trigger::Checked.into();
-    }
-    let had = before.as_ref().map_or(0, |seen| seen.replicas_online);
-    match state.replicas_online().cmp(&had) {
-        Ordering::Greater => Trigger::ReplicaAttached.into(),
-        Ordering::Less => Trigger::ReplicaLost.into(),
-        Ordering::Equal => Trigger::Checked.into(),
-    }
-}
-
-/// Redis has had another role, or another master, than decided for `fall` checks.
-fn has_drifted(state: &mut State, probe: &Probe) -> bool {
-    // While it is paused, operators may do as they like; the review at its end looks again.
-    let decides = state.live && state.is_up() && state.paused.is_none();
-    let Some(seen) = probe.observation.as_ref().filter(|_| decides) else {
-        state.drift = 0;
-        return false;
-    };
-    let wrong = match state.expected_role() {
-        None => false,
-        Some(RedisRole::Master) => seen.role == RedisRole::Replica,
-        Some(RedisRole::Replica) => !is_following(state, seen),
-    };
-    state.drift = if wrong { state.drift + 1 } else { 0 };
-    let drifted = state.drift >= state.settings.fall.max(1);
-    if drifted {
-        state.drift = 0;
-    }
-    drifted
-}
-
-fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Observed {
-    let fall = state.settings.fall.max(1);
-    let peer: &mut Peer = state.peers.entry(name.to_owned()).or_default();
-    let served = peer.serves;
-    peer.grade = Some(probe.grade);
-    if let Some(seen) = &probe.observation {
-        peer.bad = 0;
-        peer.serves = seen.role == RedisRole::Master;
-        peer.observation = Some(seen.clone());
-    } else if matches!(
-        probe.grade,
-        Grade::Timeout | Grade::Unreachable | Grade::Refused | Grade::Garbage
-    ) {
-        peer.bad = peer.bad.saturating_add(1).min(fall);
-        peer.serves &= peer.bad < fall && probe.grade != Grade::Refused;
-    } else {
-        // It lives, and does not let us see more.
-        peer.bad = 0;
-    }
-    match (served, peer.serves) {
-        (true, false) => Trigger::PeerLost.into(),
-        (false, true) => Trigger::PeerServes.into(),
-        _ => Observed::default(),
     }
 }
 
