@@ -576,6 +576,7 @@ async fn the_prober_attaches_reports_and_sees_the_exit_at_once() {
     assert!(matches!(
         next(&mut events).await,
         Event::RedisProbed(Probe {
+            paced: true,
             grade: Grade::Ok,
             ..
         })
@@ -595,6 +596,7 @@ async fn the_prober_attaches_reports_and_sees_the_exit_at_once() {
     assert!(matches!(
         refused,
         Event::RedisProbed(Probe {
+            paced: false,
             grade: Grade::Refused,
             ..
         })

@@ -161,6 +161,10 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
                 world.nodes[node].taking_us.insert((*effect).to_owned(), us);
             }
         }
+        ["repeat", "line", node] => {
+            let node = find(world, node)?;
+            world.repeat_line(node);
+        }
         ["lose", node, lines] => {
             let node = find(world, node)?;
             world.nodes[node].lose_lines = lines.parse().map_err(|_| "how many?")?;

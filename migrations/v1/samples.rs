@@ -62,6 +62,7 @@ fn check(first: u64, index: u64) -> Record {
         _ => Event::PeerProbed {
             peer: "lvs3".to_owned(),
             probe: Probe {
+                paced: true,
                 grade: Grade::Timeout,
                 latency_us: 500_000,
                 observation: None,
@@ -90,6 +91,7 @@ fn at(second: u64) -> At {
 
 fn probe() -> Probe {
     Probe {
+        paced: true,
         grade: Grade::Ok,
         latency_us: 312,
         observation: Some(Observation {
@@ -227,6 +229,7 @@ fn later_events() -> Vec<Event> {
     events.push(Event::PeerProbed {
         peer: "lvs2".to_owned(),
         probe: Probe {
+            paced: true,
             grade: Grade::Refused,
             latency_us: u32::MAX,
             observation: None,

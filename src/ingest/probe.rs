@@ -64,12 +64,13 @@ impl Prober {
         let mut watches = JoinSet::new();
         let mut unsettled = false;
         loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = self.nudge.notified() => {}
-                () = tokio::time::sleep(UNSETTLED), if unsettled => {}
-            }
+            let paced = tokio::select! {
+                _ = ticks.tick() => true,
+                () = self.nudge.notified() => false,
+                () = tokio::time::sleep(UNSETTLED), if unsettled => false,
+            };
             let result = probe(&mut kept, &self.target, self.pace.timeout, self.pace.slow).await;
+            let result = Probe { paced, ..result };
             if let Subject::Own(shared) = &self.subject {
                 unsettled = is_unsettled(&result);
                 shared.set(kept.clone());

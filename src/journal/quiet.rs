@@ -106,11 +106,13 @@ pub(super) fn subject_of(record: &Record) -> Option<(Option<&str>, &Probe)> {
 /// one has to be thought about here.
 pub(super) fn alike(a: &Probe, b: &Probe) -> bool {
     let Probe {
+        paced,
         grade,
         latency_us: _,
         observation,
     } = a;
-    *grade == b.grade
+    *paced == b.paced
+        && *grade == b.grade
         && match (observation, &b.observation) {
             (None, None) => true,
             (Some(a), Some(b)) => {

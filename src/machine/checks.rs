@@ -42,7 +42,7 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
         // Whatever ran before the agent started runs no longer: that is an exit, not a bad check.
         return gone(state);
     }
-    match state.health.count(probe.grade, &state.settings) {
+    match state.health.count(probe, &state.settings) {
         Change::Rose => return Trigger::RedisRose.into(),
         Change::Fell => return Trigger::RedisFell.into(),
         Change::None => {}
@@ -81,7 +81,11 @@ fn has_drifted(state: &mut State, probe: &Probe) -> bool {
         Some(RedisRole::Master) => seen.role == RedisRole::Replica,
         Some(RedisRole::Replica) => !is_following(state, seen),
     };
-    state.drift = if wrong { state.drift + 1 } else { 0 };
+    state.drift = if wrong {
+        state.drift + u16::from(probe.paced)
+    } else {
+        0
+    };
     let drifted = state.drift >= state.settings.fall.max(1);
     if drifted {
         state.drift = 0;

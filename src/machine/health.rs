@@ -1,6 +1,6 @@
 //! Fall and rise: how many checks in a row make Redis down, and up again.
 
-use crate::model::redis::Grade;
+use crate::model::redis::Probe;
 use crate::model::settings::Settings;
 
 /// What is believed of the local Redis.
@@ -51,19 +51,21 @@ pub enum Change {
 
 impl Health {
     /// Counts one check. A grade that is neither good nor failing (loading, auth …) proves that
-    /// Redis lives and not that it serves: it ends both runs and changes no belief.
-    pub fn count(&mut self, grade: Grade, settings: &Settings) -> Change {
+    /// Redis lives and not that it serves: it ends both runs and changes no belief. A check that was
+    /// not due can end a run, and makes none longer.
+    pub fn count(&mut self, probe: &Probe, settings: &Settings) -> Change {
         let (fall, rise) = (settings.fall.max(1), settings.rise.max(1));
-        if settings.fall_on.contains(&grade) {
+        let one = u16::from(probe.paced);
+        if settings.fall_on.contains(&probe.grade) {
             self.good = 0;
-            self.bad = self.bad.saturating_add(1).min(fall);
+            self.bad = self.bad.saturating_add(one).min(fall);
             if self.bad == fall && self.status != Status::Down {
                 self.status = Status::Down;
                 return Change::Fell;
             }
-        } else if grade.is_ready() {
+        } else if probe.grade.is_ready() {
             self.bad = 0;
-            self.good = self.good.saturating_add(1).min(rise);
+            self.good = self.good.saturating_add(one).min(rise);
             if self.good == rise && self.status != Status::Up {
                 self.status = Status::Up;
                 return Change::Rose;

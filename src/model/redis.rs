@@ -181,6 +181,9 @@ pub struct Observation {
 /// One health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
+    /// It came when it was due, and not at once for something that had just happened. Only such checks count
+    /// towards `fall` and `rise`: so many in a row are then so many intervals.
+    pub paced: bool,
     /// How it ended.
     pub grade: Grade,
     /// How long it took, in microseconds.

@@ -322,6 +322,7 @@ pub fn settings() -> Settings {
 
 pub fn master(replicas_online: u16) -> Probe {
     Probe {
+        paced: true,
         grade: Grade::Ok,
         latency_us: 412,
         observation: Some(Observation {
@@ -336,6 +337,7 @@ pub fn master(replicas_online: u16) -> Probe {
 
 pub fn replica(link_up: bool) -> Probe {
     Probe {
+        paced: true,
         grade: Grade::Ok,
         latency_us: 398,
         observation: Some(Observation {
@@ -347,6 +349,7 @@ pub fn replica(link_up: bool) -> Probe {
 
 pub fn failed(grade: Grade, latency_us: u32) -> Probe {
     Probe {
+        paced: true,
         grade,
         latency_us,
         observation: None,

@@ -39,7 +39,8 @@ impl fmt::Debug for Secret {
 
 /// One health check: `PING` and the sections of `INFO` that matter, in one round trip over the `kept`
 /// connection, which is made anew where there is none or it turns out to be closed. All within `timeout`;
-/// an answer that takes longer than `slow` is graded [`Grade::Slow`]. A connection that failed is not kept.
+/// an answer that takes longer than `slow` is graded [`Grade::Slow`]. A connection that failed is not kept. Whether
+/// it was due is for the caller to say: it is told as paced.
 pub async fn probe(
     kept: &mut Option<Link>,
     target: &Target,
@@ -69,6 +70,7 @@ pub async fn probe(
     };
     let latency_us = u32::try_from(latency.as_micros()).unwrap_or(u32::MAX);
     Probe {
+        paced: true,
         grade,
         latency_us,
         observation,

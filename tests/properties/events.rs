@@ -201,10 +201,13 @@ pub fn check() -> impl Strategy<Value = Event> {
 }
 
 fn probe() -> impl Strategy<Value = Probe> {
-    (grade(), option::of(observation())).prop_map(|(grade, observation)| Probe {
-        grade,
-        latency_us: 400,
-        observation,
+    (any::<bool>(), grade(), option::of(observation())).prop_map(|(paced, grade, observation)| {
+        Probe {
+            paced,
+            grade,
+            latency_us: 400,
+            observation,
+        }
     })
 }
 

@@ -4,7 +4,7 @@ use rha::machine::{self, State};
 use rha::model::effect::{Effect, EffectId, Outcome};
 use rha::model::event::{Event, Operator, RedisRequest};
 use rha::model::record::{Record, Seq};
-use rha::model::redis::{Grade, RedisId};
+use rha::model::redis::{Grade, Probe, RedisId};
 
 use super::effects::Act as EffectAct;
 use super::probe::TIMEOUT_US;
@@ -47,13 +47,14 @@ pub(super) enum Act {
     /// The doorbell: there are lines in the spool.
     Spool(u64),
     Fact(u64, Box<Event>),
-    /// A check of the local Redis; a nudged one is not repeated.
+    /// A check of the local Redis; one that is not paced is not repeated.
     Check {
         life: u64,
-        again: bool,
+        paced: bool,
     },
     Checked {
         life: u64,
+        paced: bool,
         grade: Grade,
         took_us: u64,
         pid: u32,
@@ -141,14 +142,16 @@ impl World {
             Act::Begin(life) if life == present && running => self.begin(node),
             Act::Spool(life) if life == present && ready => self.take_spool(node),
             Act::Fact(life, event) if life == present && ready => self.take(node, *event, None),
-            Act::Check { life, again } if life == present && ready => self.check_redis(node, again),
+            Act::Check { life, paced } if life == present && ready => self.check_redis(node, paced),
             Act::Checked {
                 life,
+                paced,
                 grade,
                 took_us,
                 pid,
             } if life == present && ready => {
-                self.checked(node, grade, took_us, pid);
+                let probe = self.check_ended(node, grade, took_us, pid);
+                self.take(node, Event::RedisProbed(Probe { paced, ..probe }), None);
             }
             Act::CheckPeer { life, peer } if life == present && ready => {
                 let (took_us, grade) = self.check(node, peer);
@@ -189,12 +192,9 @@ impl World {
         self.take_spool(node);
         self.nodes[node].drain = false;
         let (took_us, grade) = self.check(node, node);
-        self.checked(
-            node,
-            grade,
-            took_us.min(TIMEOUT_US),
-            self.nodes[node].redis.pid,
-        );
+        let pid = self.nodes[node].redis.pid;
+        let probe = self.check_ended(node, grade, took_us.min(TIMEOUT_US), pid);
+        self.take(node, Event::RedisProbed(probe), None);
         let vip_here = self.nodes[node].vip;
         let keepalived = Some(self.nodes[node].keepalived.running);
         self.nodes[node].agent.ready = true;
@@ -211,7 +211,7 @@ impl World {
         let phase = 100 * MS * node as u64;
         self.after(
             SECOND + phase,
-            Action::Agent(node, Act::Check { life, again: true }),
+            Action::Agent(node, Act::Check { life, paced: true }),
         );
         for peer in (0..self.nodes.len()).filter(|&peer| peer != node) {
             let first = phase + 50 * MS * (peer as u64 + 1);
@@ -287,29 +287,35 @@ impl World {
             .find_map(|record| record.event.spool());
         let taken = taken.map_or(0, |position| position.offset);
         let from = usize::try_from(taken).expect("a story is short");
-        for line in self.nodes[node].spool.split_off(from) {
+        let lines = self.nodes[node].spool.split_off(from);
+        if self.nodes[node].agent.ready && !lines.is_empty() {
+            self.nudge(node);
+        }
+        for line in lines {
             self.nodes[node].spool.push(line.clone());
             self.take(node, Event::VrrpNotified(line), None);
         }
     }
 
-    fn check_redis(&mut self, node: usize, again: bool) {
+    fn check_redis(&mut self, node: usize, paced: bool) {
         let life = self.nodes[node].agent.life;
         let pid = self.nodes[node].redis.pid;
         let (took_us, grade) = self.check(node, node);
         let done = Act::Checked {
             life,
+            paced,
             grade,
             took_us,
             pid,
         };
         self.after(took_us, Action::Agent(node, done));
-        if again {
-            self.after(SECOND, Action::Agent(node, Act::Check { life, again }));
+        if paced {
+            self.after(SECOND, Action::Agent(node, Act::Check { life, paced }));
         }
     }
 
-    fn checked(&mut self, node: usize, grade: Grade, took_us: u64, pid: u32) {
+    /// What it found; a process that was not seen before is announced first.
+    fn check_ended(&mut self, node: usize, grade: Grade, took_us: u64, pid: u32) -> Probe {
         let redis = &self.nodes[node].redis;
         let died = !redis.running || redis.pid != pid;
         let grade = if died && grade != Grade::Refused {
@@ -332,7 +338,7 @@ impl World {
             };
             self.take(node, attached, None);
         }
-        self.take(node, Event::RedisProbed(probe), None);
+        probe
     }
 
     fn timer_rings(&mut self, node: usize) {
@@ -387,7 +393,7 @@ impl World {
     /// Asks for a check at once, as every finished order does.
     pub(super) fn nudge(&mut self, node: usize) {
         let life = self.nodes[node].agent.life;
-        self.after(0, Action::Agent(node, Act::Check { life, again: false }));
+        self.after(0, Action::Agent(node, Act::Check { life, paced: false }));
     }
 }
 

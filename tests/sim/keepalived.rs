@@ -95,6 +95,13 @@ impl World {
         self.inform(node, MS, Event::KeepalivedChanged { running: false });
     }
 
+    /// It says its state once more, as after some reloads.
+    pub fn repeat_line(&mut self, node: usize) {
+        if let Some(state) = self.nodes[node].keepalived.state {
+            self.write_line(node, Word::State(state));
+        }
+    }
+
     /// A track file or the cable changed.
     pub(super) fn keepalived_notices(&mut self, node: usize, us: u64) {
         let life = self.nodes[node].keepalived.life;

@@ -43,6 +43,7 @@ impl World {
             Grade::Timeout | Grade::Refused | Grade::Unreachable | Grade::Auth
         );
         Probe {
+            paced: true,
             grade,
             latency_us: u32::try_from(took_us).unwrap_or(u32::MAX),
             observation: answered.then(|| self.observation(of)),

@@ -25,6 +25,7 @@ use super::{Error, Journal, Reader};
 fn quiet(seq: u64) -> Record {
     let noise = seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     let probe = Probe {
+        paced: true,
         grade: Grade::Ok,
         latency_us: 250 + (noise % 400) as u32,
         observation: Some(Observation {
@@ -126,6 +127,7 @@ fn any_check() -> impl Strategy<Value = Record> {
     (subject, time, said, rest).prop_map(
         |((instance, peer), (wall, mono, boot), (grade, offset, keys, latency), rest)| {
             let probe = Probe {
+                paced: true,
                 grade: Grade::ALL[grade as usize],
                 latency_us: latency,
                 observation: (peer != 2).then(|| Observation {

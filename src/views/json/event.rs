@@ -324,6 +324,7 @@ impl<'a> From<&'a At> for AtJson<'a> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct ProbeJson<'a> {
+    paced: bool,
     grade: Shown<'a, Grade>,
     latency_us: u32,
     observation: Option<ObservationJson<'a>>,
@@ -332,6 +333,7 @@ pub(super) struct ProbeJson<'a> {
 impl<'a> From<&'a Probe> for ProbeJson<'a> {
     fn from(probe: &'a Probe) -> Self {
         Self {
+            paced: probe.paced,
             grade: Shown(&probe.grade),
             latency_us: probe.latency_us,
             observation: probe.observation.as_ref().map(ObservationJson::from),
