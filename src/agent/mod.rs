@@ -6,6 +6,7 @@
 pub mod api;
 mod board;
 mod clock;
+mod connections;
 pub mod direct;
 mod doorstep;
 mod hands;

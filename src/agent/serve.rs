@@ -3,18 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::serve::IncomingStream;
-use axum::{Json, Router};
-use tokio::net::UnixListener;
+use axum::{Extension, Json, Router};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, broadcast, mpsc, oneshot};
 
 use super::api::{self, Answer, Pause, RedisAsk, Resume};
 use super::board::{Shared, lock};
 use super::clock::Clock;
+use super::connections::Caller;
 use super::library::{Lent, Library};
 use super::pilot::Ask;
 use super::reading::{frames, history};
@@ -80,12 +78,9 @@ impl App {
     }
 }
 
-/// Serves until the listener fails.
-///
-/// # Errors
-/// The listener failed.
-pub async fn serve(listener: UnixListener, app: App) -> std::io::Result<()> {
-    let router = Router::new()
+/// What is answered where.
+pub fn router(app: App) -> Router {
+    Router::new()
         .route(api::HEALTHZ, get(|| async { "ok\n" }))
         .route(api::STATUS, get(status))
         .route(&format!("{}/{{instance}}", api::CHECK), get(check))
@@ -94,27 +89,7 @@ pub async fn serve(listener: UnixListener, app: App) -> std::io::Result<()> {
         .route(api::PAUSE, post(pause))
         .route(api::RESUME, post(resume))
         .route(api::REDIS, post(redis))
-        .with_state(app);
-    let service = router.into_make_service_with_connect_info::<Caller>();
-    axum::serve(listener, service).await
-}
-
-/// Who is at the other end of the socket, as the kernel says.
-#[derive(Debug, Clone)]
-struct Caller {
-    uid: Option<u32>,
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self {
-            uid: stream
-                .io()
-                .peer_cred()
-                .ok()
-                .map(|credentials| credentials.uid()),
-        }
-    }
+        .with_state(app)
 }
 
 impl Caller {
@@ -160,7 +135,7 @@ async fn check(State(app): State<App>, Path(instance): Path<String>) -> (StatusC
 
 async fn pause(
     State(app): State<App>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    Extension(caller): Extension<Caller>,
     Json(body): Json<Pause>,
 ) -> (StatusCode, Json<Answer>) {
     if body.reason.chars().count() > WORDS_MAX {
@@ -182,7 +157,7 @@ async fn pause(
 
 async fn resume(
     State(app): State<App>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    Extension(caller): Extension<Caller>,
     Json(body): Json<Resume>,
 ) -> (StatusCode, Json<Answer>) {
     let event = Event::OperatorResumed {
@@ -230,7 +205,7 @@ fn no_such(name: &str, known: &[String]) -> (StatusCode, Json<Answer>) {
 
 async fn redis(
     State(app): State<App>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    Extension(caller): Extension<Caller>,
     Json(body): Json<RedisAsk>,
 ) -> (StatusCode, Json<Answer>) {
     let known = app.names();

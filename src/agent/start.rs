@@ -15,7 +15,7 @@ use super::intake::Intake;
 use super::library::Library;
 use super::pilot::Pilot;
 use super::senses::Senses;
-use super::{Agent, recover, serve};
+use super::{Agent, connections, recover, serve};
 use crate::config::Config;
 use crate::ingest::{Incoming, QUEUE};
 use crate::journal::{Committer, Quarantined};
@@ -68,7 +68,7 @@ impl Agent {
             library.clone(),
             clock,
         );
-        tokio::spawn(serve::serve(listener, app));
+        tokio::spawn(connections::serve(listener, serve::router(app)));
         let mut agent = Self {
             file: file.to_owned(),
             library,

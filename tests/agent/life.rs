@@ -1,6 +1,9 @@
 //! Bring-up, failover and back, crashes, stops.
 
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -190,4 +193,23 @@ fn an_agent_under_a_flood_of_rings_still_works() {
     assert_eq!(agent.stop(), Some(0));
     done.store(true, std::sync::atomic::Ordering::Relaxed);
     ringer.join().unwrap();
+}
+
+#[test]
+fn silent_connections_are_closed_and_keep_nobody_out() {
+    if !possible() {
+        return;
+    }
+    let world = World::new();
+    let (_redis, agent) = world.replica();
+    let connect = || UnixStream::connect(world.path("run/agent.sock")).unwrap();
+    let silent: Vec<UnixStream> = (0..100).map(|_| connect()).collect();
+    world.wants(0, "status");
+    for mut stream in silent {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "closed by the agent");
+    }
+    assert_eq!(agent.stop(), Some(0));
 }
