@@ -1,7 +1,9 @@
-//! Addresses by netlink, in a network namespace of its own: each test starts itself again inside `unshare`.
-//! Where that is not permitted it skips loudly; on CI that is a failure.
+//! Addresses by netlink, each test in a network namespace of its own.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr)] // a test: what fails is shown, what is skipped is said
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // a test: what fails is shown, what was measured is said
+
+#[path = "common/namespace.rs"]
+mod namespace;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -25,53 +27,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 
-const INSIDE: &str = "RHA_TEST_INSIDE_NAMESPACE";
+use namespace::{add_interface, inside, ip};
+
 const VIP: &str = "192.0.2.161";
-
-/// True inside the namespace. Outside, runs the test `name` there and returns false.
-fn inside(name: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let permitted = Command::new("unshare")
-        .args(["-Urn", "true"])
-        .stderr(Stdio::null())
-        .status();
-    if !permitted.is_ok_and(|status| status.success()) {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "unshare -Urn must be permitted on CI"
-        );
-        eprintln!("SKIPPED: unshare -Urn is not permitted on this machine");
-        return false;
-    }
-    let itself = std::env::current_exe().unwrap();
-    let status = Command::new("unshare")
-        .arg("-Urn")
-        .arg(itself)
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "{name} failed inside the namespace");
-    false
-}
-
-fn ip(arguments: &str) {
-    let status = Command::new("ip")
-        .args(arguments.split(' '))
-        .status()
-        .unwrap();
-    assert!(status.success(), "ip {arguments}");
-}
-
-/// The interface where the VIP lives.
-fn links() {
-    ip("link set lo up");
-    ip("link add eth9 type veth peer name eth8");
-    ip("link set eth8 up");
-    ip("link set eth9 up");
-}
 
 async fn is_on(netlink: &Netlink, address: &str, interface: &str) -> bool {
     let address: IpAddr = address.parse().unwrap();
@@ -82,11 +40,11 @@ async fn is_on(netlink: &Netlink, address: &str, interface: &str) -> bool {
 }
 
 #[tokio::test]
+#[ignore = "needs namespaces"]
 async fn addresses_are_listed_added_and_removed() {
     if !inside("addresses_are_listed_added_and_removed") {
         return;
     }
-    links();
     let netlink = Netlink::open().unwrap();
     for address in [VIP, "2001:db8::161"] {
         let parsed: IpAddr = address.parse().unwrap();
@@ -112,11 +70,11 @@ async fn addresses_are_listed_added_and_removed() {
 }
 
 #[tokio::test]
+#[ignore = "needs namespaces"]
 async fn the_watch_sees_the_vip_on_its_interface_only() {
     if !inside("the_watch_sees_the_vip_on_its_interface_only") {
         return;
     }
-    links();
     ip("addr add 192.0.2.162/24 dev eth9");
     let netlink = Netlink::open().unwrap();
     let vip = |address: &str, interface: &str| Vip {
@@ -163,7 +121,7 @@ async fn the_watch_sees_the_vip_on_its_interface_only() {
     gone.sort();
     assert_eq!(gone, [("one".to_owned(), false), ("six".to_owned(), false)]);
     // And one that comes back is another one of the same name.
-    links();
+    add_interface();
     ip("addr add 192.0.2.161/32 dev eth9");
     assert_eq!(next().await, ("one".to_owned(), true));
 }
@@ -213,11 +171,11 @@ async fn outcome(outcomes: &mut mpsc::Receiver<Incoming>) -> Outcome {
 }
 
 #[tokio::test]
+#[ignore = "needs namespaces"]
 async fn the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever() {
     if !inside("the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever") {
         return;
     }
-    links();
     let dir = tempfile::tempdir().unwrap();
     let netlink = Netlink::open().unwrap();
     let (executor, mut outcomes) = executor(dir.path());
@@ -267,11 +225,11 @@ async fn the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever() 
 }
 
 #[tokio::test]
+#[ignore = "needs namespaces"]
 async fn a_vip_left_behind_is_removed_whatever_its_prefix() {
     if !inside("a_vip_left_behind_is_removed_whatever_its_prefix") {
         return;
     }
-    links();
     let dir = tempfile::tempdir().unwrap();
     let (executor, mut outcomes) = executor(dir.path());
     ip("addr add 192.0.2.10/24 dev eth9");
@@ -289,14 +247,12 @@ async fn a_vip_left_behind_is_removed_whatever_its_prefix() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server, and namespaces"]
 async fn following_waits_for_the_end_of_the_drain() {
     if !inside("following_waits_for_the_end_of_the_drain") {
         return;
     }
-    links();
-    let Some(mut redis) = redis().await else {
-        return;
-    };
+    let mut redis = redis().await;
     let dir = tempfile::tempdir().unwrap();
     let (executor, mut outcomes) = executor(dir.path());
     executor.prepare_drain().unwrap();
@@ -337,24 +293,17 @@ async fn following_waits_for_the_end_of_the_drain() {
     assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
-/// A Redis at all addresses; `None`, said loudly, where there is none.
-async fn redis() -> Option<Child> {
+/// A Redis at all addresses.
+async fn redis() -> Child {
     let redis = Command::new("redis-server")
         .args(["--port", "6379", "--protected-mode", "no", "--save", ""])
         .stdout(Stdio::null())
-        .spawn();
-    let Ok(redis) = redis else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "redis-server must be installed on CI"
-        );
-        eprintln!("SKIPPED: there is no redis-server on this machine");
-        return None;
-    };
+        .spawn()
+        .unwrap();
     while std::net::TcpStream::connect(("127.0.0.1", 6379)).is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Some(redis)
+    redis
 }
 
 /// A client at the VIP that only listens.
@@ -371,15 +320,13 @@ async fn subscriber() -> TcpStream {
 
 /// After the VIP has left, nothing can be sent from its address, so a client that waits would wait for ever.
 #[tokio::test]
+#[ignore = "needs redis-server, and namespaces"]
 async fn clients_that_only_wait_are_told_although_the_vip_has_left() {
     if !inside("clients_that_only_wait_are_told_although_the_vip_has_left") {
         return;
     }
-    links();
     ip("addr add 192.0.2.10/24 dev eth9");
-    let Some(mut redis) = redis().await else {
-        return;
-    };
+    let mut redis = redis().await;
     let dir = tempfile::tempdir().unwrap();
     let (executor, mut outcomes) = executor(dir.path());
     executor.prepare_drain().unwrap();

@@ -7,13 +7,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::world::{World, cli, possible};
+use crate::world::{World, cli};
 
 #[test]
+#[ignore = "needs redis-server"]
 fn the_check_answers_with_without_and_for_a_hung_agent() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     assert!(world.wants(1, "check").contains("asked itself"));
     let (mut redis, agent) = world.replica();
@@ -43,10 +41,8 @@ fn the_check_answers_with_without_and_for_a_hung_agent() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn redis_is_started_and_stopped_with_and_without_an_agent() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     std::fs::write(world.path("log"), "").unwrap();
     world.wants(3, "redis status");
@@ -85,10 +81,8 @@ fn redis_is_started_and_stopped_with_and_without_an_agent() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn a_pause_holds_a_promotion_until_it_ends() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (redis, agent) = world.replica();
     assert!(
@@ -118,10 +112,8 @@ fn a_pause_holds_a_promotion_until_it_ends() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn the_journal_is_read_from_the_agent_and_without_it() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let none = world.wants(1, "history");
     assert!(none.contains("there is no journal"), "{none}");

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 
-use crate::world::{Sink, VIP, World, cli, free_port, has, inside, ip, possible};
+use crate::namespace::{inside, ip};
+use crate::world::{Sink, VIP, World, cli, free_port};
 
 /// Takes every byte that is left on the file system of `state`.
 fn fill(world: &World) {
@@ -29,6 +30,7 @@ fn small_disk(world: &World) {
 }
 
 #[test]
+#[ignore = "needs redis-server, and namespaces"]
 fn a_full_disk_stops_the_journal_and_not_the_failover() {
     if !inside("journal::a_full_disk_stops_the_journal_and_not_the_failover") {
         return;
@@ -100,6 +102,7 @@ fn a_full_disk_stops_the_journal_and_not_the_failover() {
 }
 
 #[test]
+#[ignore = "needs redis-server, and namespaces"]
 fn an_agent_that_starts_on_a_full_disk_says_so_and_keeps_its_journal() {
     if !inside("journal::an_agent_that_starts_on_a_full_disk_says_so_and_keeps_its_journal") {
         return;
@@ -130,10 +133,8 @@ fn an_agent_that_starts_on_a_full_disk_says_so_and_keeps_its_journal() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn a_damaged_journal_is_set_aside_and_alarmed() {
-    if !possible() {
-        return;
-    }
     let sink = Sink::later().open();
     let world = World::with(|setup| setup.sink = Some(sink.port));
     let (_redis, agent) = world.primary();
@@ -161,10 +162,9 @@ fn a_damaged_journal_is_set_aside_and_alarmed() {
 
 /// What was written and never acknowledged is on the disk: it counts, once, and what it ordered is looked at.
 #[test]
+#[ignore = "needs redis-server, and namespaces"]
 fn a_disk_that_hangs_stops_no_promotion_and_leaves_no_record_twice() {
-    if !inside("journal::a_disk_that_hangs_stops_no_promotion_and_leaves_no_record_twice")
-        || !has("strace", &["-V"])
-    {
+    if !inside("journal::a_disk_that_hangs_stops_no_promotion_and_leaves_no_record_twice") {
         return;
     }
     let world = World::with(|setup| setup.interface = "eth9");
@@ -214,6 +214,7 @@ fn a_disk_that_hangs_stops_no_promotion_and_leaves_no_record_twice() {
 
 /// A journal that is being read cannot keep it from being opened anew, nor the agent from stopping.
 #[test]
+#[ignore = "needs redis-server, and namespaces"]
 fn a_pager_that_waits_keeps_nobody_waiting() {
     if !inside("journal::a_pager_that_waits_keeps_nobody_waiting") {
         return;

@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::world::{World, free_port, possible};
+use crate::world::{World, free_port};
 
 #[test]
+#[ignore = "needs redis-server"]
 fn replica_primary_and_replica_again() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (redis, agent) = world.replica();
     assert_eq!(redis.role(), "slave");
@@ -36,10 +34,8 @@ fn replica_primary_and_replica_again() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn a_killed_agent_takes_no_line_in_twice_and_keeps_the_times_of_those_that_came_meanwhile() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (_redis, agent) = world.replica();
     for _ in 0..30 {
@@ -87,10 +83,8 @@ fn a_killed_agent_takes_no_line_in_twice_and_keeps_the_times_of_those_that_came_
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn junk_is_recorded_or_refused_and_the_next_line_is_read() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (_redis, agent) = world.replica();
     let mut junk =
@@ -116,10 +110,8 @@ fn junk_is_recorded_or_refused_and_the_next_line_is_read() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn sigterm_leaves_redis_as_it_is_and_takes_the_sockets_away() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (redis, agent) = world.primary();
     assert!(world.path("run/agent.sock").exists());
@@ -131,10 +123,8 @@ fn sigterm_leaves_redis_as_it_is_and_takes_the_sockets_away() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn two_instances_are_independent() {
-    if !possible() {
-        return;
-    }
     let world = World::with(|setup| setup.instances.push(("queue".to_owned(), free_port())));
     let (first, agent) = world.replica();
     let second = world.redis(world.setup.instances[1].1, &[]);
@@ -171,10 +161,8 @@ fn two_instances_are_independent() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn an_agent_under_a_flood_of_rings_still_works() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (mut redis, agent) = world.primary();
     let bell = world.path("run/doorbell.sock");
@@ -196,10 +184,8 @@ fn an_agent_under_a_flood_of_rings_still_works() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn silent_connections_are_closed_and_keep_nobody_out() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (_redis, agent) = world.replica();
     let connect = || UnixStream::connect(world.path("run/agent.sock")).unwrap();

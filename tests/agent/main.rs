@@ -1,5 +1,5 @@
 //! The real agent against real Redis, real `rha-event` and real disks: what an operator, a crash and a full
-//! disk do to it. One world for each test, on ports of its own; what a machine lacks is said, and fails on CI.
+//! disk do to it. One world for each test, on ports of its own.
 
 // What helps a test may fail like a test; clippy exempts `#[test]` functions only.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
@@ -8,6 +8,9 @@ mod alarms;
 mod commands;
 mod journal;
 mod life;
+#[path = "../common/namespace.rs"]
+mod namespace;
+mod privileges;
 mod reconcile;
 mod refusal;
 mod reload;

@@ -4,13 +4,12 @@ use std::process::{Child, Command};
 
 use rustix::process::Signal;
 
-use crate::world::{VIP, World, has_address, inside, ip, possible};
+use crate::namespace::{inside, ip};
+use crate::world::{VIP, World, has_address};
 
 #[test]
+#[ignore = "needs redis-server"]
 fn an_order_without_an_outcome_is_reconciled() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (redis, agent) = world.replica();
     redis.signal(Signal::STOP);
@@ -40,10 +39,8 @@ fn an_order_without_an_outcome_is_reconciled() {
 }
 
 #[test]
+#[ignore = "needs redis-server"]
 fn a_master_that_should_be_a_replica_follows() {
-    if !possible() {
-        return;
-    }
     let world = World::new();
     let (redis, agent) = world.replica();
     agent.kill();
@@ -63,6 +60,7 @@ fn a_master_that_should_be_a_replica_follows() {
 }
 
 #[test]
+#[ignore = "needs redis-server, and namespaces"]
 fn with_the_vip_an_unfinished_promotion_is_finished() {
     if !inside("reconcile::with_the_vip_an_unfinished_promotion_is_finished") {
         return;
@@ -116,6 +114,7 @@ fn keepalived(world: &World) -> Child {
 }
 
 #[test]
+#[ignore = "needs redis-server, and namespaces"]
 fn a_vip_that_a_dead_keepalived_left_behind_is_given_up() {
     if !inside("reconcile::a_vip_that_a_dead_keepalived_left_behind_is_given_up") {
         return;
@@ -151,6 +150,7 @@ fn a_vip_that_a_dead_keepalived_left_behind_is_given_up() {
 }
 
 #[test]
+#[ignore = "needs redis-server, and namespaces"]
 fn the_drain_address_goes_with_the_agent() {
     if !inside("reconcile::the_drain_address_goes_with_the_agent") {
         return;

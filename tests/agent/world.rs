@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::namespace::is_inside;
 pub use crate::servers::{Redis, Sink, cli};
 
 pub const RHA: &str = env!("CARGO_BIN_EXE_rha");
@@ -22,68 +23,6 @@ pub const EVENT: &str = env!("CARGO_BIN_EXE_rha-event");
 pub const VIP: &str = "192.0.2.161";
 /// Longest wait for what takes milliseconds on a machine at rest.
 pub const PATIENCE: Duration = Duration::from_secs(40);
-const INSIDE: &str = "RHA_TEST_INSIDE_NAMESPACE";
-
-/// False, said loudly, where there is no redis-server.
-pub fn possible() -> bool {
-    has("redis-server", &["--version"])
-}
-
-/// False, said loudly, where a program is not there or not permitted.
-pub fn has(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    let command = command.args(arguments);
-    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let works = quiet.status().is_ok_and(|status| status.success());
-    if !works {
-        let what = format!(
-            "{program} {} does not work on this machine",
-            arguments.join(" ")
-        );
-        assert!(std::env::var_os("CI").is_none(), "{what}: it must on CI");
-        eprintln!("SKIPPED: {what}");
-    }
-    works
-}
-
-/// True inside user, network and mount namespaces of its own. Outside, runs the test `name` there and returns
-/// false.
-pub fn inside(name: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        for line in [
-            "link set lo up",
-            "link add eth9 type veth peer name eth8",
-            "link set eth8 up",
-            "link set eth9 up",
-        ] {
-            ip(line);
-        }
-        return true;
-    }
-    if !possible() || !has("unshare", &["-Urnm", "true"]) {
-        return false;
-    }
-    let output = Command::new("unshare")
-        .arg("-Urnm")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{name} failed inside the namespace: {said}"
-    );
-    let ran = String::from_utf8_lossy(&output.stdout).contains("1 passed");
-    assert!(ran, "there is no test {name}");
-    false
-}
-
-pub fn ip(arguments: &str) {
-    let status = Command::new("ip").args(arguments.split(' ')).status();
-    assert!(status.unwrap().success(), "ip {arguments}");
-}
 
 pub fn has_address(interface: &str) -> bool {
     let shown = Command::new("ip")
@@ -388,7 +327,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if std::env::var_os(INSIDE).is_some() {
+        if is_inside() {
             // A disk of the test's own would keep the directory from being removed.
             let mut umount = Command::new("umount");
             let umount = umount.arg("-l").arg(self.path("state"));
