@@ -186,6 +186,22 @@ proptest! {
         let later = again.is_none_or(|again| again.by == clock.seq);
         prop_assert!(later, "{:?} is still armed by {}", deadline, armed.by);
     }
+
+    /// What is due is over at some time, with the clock standing still.
+    #[test]
+    fn timers_do_not_spin(start in any_state(), events in vec(timed(), 0..120)) {
+        let mut state = start;
+        let mut clock = Clock::new();
+        fold(&mut state, &mut clock, &events);
+        clock.at.mono_us += 86_400_000_000;
+        let mut rung = 0;
+        while let Some((deadline, _)) = state.next_deadline().filter(|(_, armed)| armed.due_us <= clock.at.mono_us) {
+            rung += 1;
+            prop_assert!(rung < 50, "{:?} is due again and again", deadline);
+            clock.seq = clock.seq.next();
+            machine::step(&mut state, clock.seq, clock.at, &Event::DeadlinePassed { deadline });
+        }
+    }
 }
 
 /// The kinds that these properties feed are all that there are.

@@ -161,6 +161,16 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
                 world.nodes[node].taking_us.insert((*effect).to_owned(), us);
             }
         }
+        ["set", node, key, time] => {
+            let (node, ms) = (find(world, node)?, duration(time)? / MS);
+            let settings = &mut world.nodes[node].settings;
+            match *key {
+                "repeat" => settings.repeat_ms = ms,
+                "unserved" => settings.unserved_ms = ms,
+                _ => return Err("set what?".to_owned()),
+            }
+            world.reload(node);
+        }
         ["repeat", "line", node] => {
             let node = find(world, node)?;
             world.repeat_line(node);

@@ -1,17 +1,19 @@
 //! Alarm deduplication: a pure function of the incident. First, repeat, resolved, suppressed.
 //!
 //! Within an incident an alarm is sent once; a second one of another kind is sent only if it is
-//! louder than all before it. When the role settles, each alarm that was raised is resolved once.
+//! louder than all before it. When its cause is over or the role settles, each alarm that was raised is
+//! resolved once.
 
 use std::borrow::Cow;
 
 use super::apply::Draft;
-use super::state::State;
+use super::state::{Stamp, State, arm};
 use super::table::Row;
 use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
 use crate::model::decision::Note;
 use crate::model::effect::Effect;
 use crate::model::event::Deadline;
+use crate::model::redis::Grade;
 
 /// Raises `kind` in the open incident, or records why not.
 pub(super) fn raise(state: &mut State, draft: &mut Draft, kind: AlarmKind, row: &Row) {
@@ -33,8 +35,19 @@ pub(super) fn raise(state: &mut State, draft: &mut Draft, kind: AlarmKind, row: 
     }
     incident.raised.insert(kind, row.because.to_owned());
     send(state, draft, kind, AlarmStatus::Raised, row.because);
-    if state.settings.repeat_ms > 0 {
-        draft.arm(state, Deadline::Repeat, state.settings.repeat_ms);
+    arm_repeat(state, draft.stamp);
+}
+
+/// Sets the timer for what is out, as the settings say.
+pub(super) fn arm_repeat(state: &mut State, stamp: Stamp) {
+    let is_out = state
+        .incident
+        .as_ref()
+        .is_some_and(|incident| !incident.raised.is_empty());
+    if is_out && state.settings.repeat_ms > 0 {
+        arm(state, stamp, Deadline::Repeat, state.settings.repeat_ms);
+    } else {
+        state.deadlines.remove(&Deadline::Repeat);
     }
 }
 
@@ -58,7 +71,7 @@ pub(super) fn repeat(state: &mut State, draft: &mut Draft) {
     for (kind, because) in raised {
         send(state, draft, kind, AlarmStatus::Repeated, &because);
     }
-    draft.arm(state, Deadline::Repeat, state.settings.repeat_ms);
+    arm_repeat(state, draft.stamp);
 }
 
 /// Takes every raised alarm back: the incident is over.
@@ -84,6 +97,14 @@ pub(super) fn resolve(state: &mut State, draft: &mut Draft, kind: AlarmKind) {
         state.deadlines.remove(&Deadline::Repeat);
     }
     send(state, draft, kind, AlarmStatus::Resolved, "");
+}
+
+/// Takes back what a check has shown to be over.
+pub(super) fn resolve_over(state: &mut State, draft: &mut Draft) {
+    if state.grade.is_some_and(Grade::is_ready) {
+        resolve(state, draft, AlarmKind::AuthRefused);
+        resolve(state, draft, AlarmKind::Misconfigured);
+    }
 }
 
 fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, because: &str) {

@@ -7,6 +7,7 @@ use super::guard::gate_blocker;
 use super::state::{Incident, OrderKind, Stamp, State, arm};
 use super::table::{Order, Row, Standing, Trigger};
 use super::{alarm, guard};
+use crate::model::alarm::AlarmKind;
 use crate::model::decision::{Decision, Note, RuleId, Transition};
 use crate::model::effect::{Effect, EffectId};
 use crate::model::event::Deadline;
@@ -17,7 +18,7 @@ use crate::model::vrrp::VrrpState;
 
 /// A decision in the making.
 pub(super) struct Draft {
-    stamp: Stamp,
+    pub stamp: Stamp,
     transition: Option<Transition>,
     rule: Option<RuleId>,
     pub effects: Vec<Effect>,
@@ -222,7 +223,15 @@ pub(super) fn settle(state: &mut State, draft: &mut Draft) {
     draft.notes.push(Note::IncidentClosed(id));
 }
 
-/// Primary with a replica, or a replica with a live link; nothing under way, Redis answering.
+fn is_out(state: &State, kind: AlarmKind) -> bool {
+    state
+        .incident
+        .as_ref()
+        .is_some_and(|incident| incident.raised.contains_key(&kind))
+}
+
+/// Primary with a replica, or a replica with a live link; nothing under way, Redis answering. That an order
+/// failed is not taken back while a track file is being written once more.
 fn is_settled(state: &State) -> bool {
     let answering = state.is_up()
         && state
@@ -230,6 +239,8 @@ fn is_settled(state: &State) -> bool {
             .is_some_and(crate::model::redis::Grade::is_ready);
     if !answering
         || guard::Guard::OrderPending.holds(state)
+        || state.unwritten
+        || (state.is_pending(OrderKind::Track) && is_out(state, AlarmKind::EffectFailed))
         || state.keepalived == Some(false)
         || state.deadlines.contains_key(&Deadline::Retry)
     {

@@ -60,7 +60,11 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
     if state.role != Role::Primary {
         return Trigger::Checked.into();
     }
-    let had = before.as_ref().map_or(0, |seen| seen.replicas_online);
+    // A newest primary has had no replica, whatever was seen while nothing was decided.
+    let had = match before {
+        Some(seen) if !state.is_newest() => seen.replicas_online,
+        _ => 0,
+    };
     match state.replicas_online().cmp(&had) {
         Ordering::Greater => Trigger::ReplicaAttached.into(),
         Ordering::Less => Trigger::ReplicaLost.into(),

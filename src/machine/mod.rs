@@ -44,6 +44,7 @@ pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {
             let row = table::find(state, trigger);
             apply::apply(state, row, &mut draft);
         }
+        alarm::resolve_over(state, &mut draft);
         apply::settle(state, &mut draft);
     }
     draft.into_decision()

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::alarm::arm_repeat;
 use super::checks::{gone, peer_probed, probed};
 use super::health::Health;
 use super::state::{OrderKind, Pause, Stamp, State, arm};
@@ -45,8 +46,11 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
     match event {
         Event::AgentStarted { .. } => started(state, stamp),
         Event::Configured(settings) => {
-            state.settings = settings.clone();
+            let repeat_ms = std::mem::replace(&mut state.settings, settings.clone()).repeat_ms;
             state.peers.retain(|name, _| settings.peers.contains(name));
+            if repeat_ms != settings.repeat_ms || !state.deadlines.contains_key(&Deadline::Repeat) {
+                arm_repeat(state, stamp);
+            }
             Trigger::Configured.into()
         }
         Event::AgentReady {
@@ -167,13 +171,6 @@ fn started(state: &mut State, stamp: Stamp) -> Observed {
         state.health = Health::default();
     }
     arm_pause(state, stamp);
-    let raised = state
-        .incident
-        .as_ref()
-        .is_some_and(|incident| !incident.raised.is_empty());
-    if raised && state.settings.repeat_ms > 0 {
-        arm(state, stamp, Deadline::Repeat, state.settings.repeat_ms);
-    }
     Observed::default()
 }
 
@@ -286,6 +283,7 @@ fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
 
 /// A pause ends at a wall time; the timer is monotonic like all the others.
 fn arm_pause(state: &mut State, stamp: Stamp) {
+    state.deadlines.remove(&Deadline::PauseExpiry);
     let Some(until_us) = state.paused.as_ref().and_then(|pause| pause.until_us) else {
         return;
     };

@@ -214,6 +214,12 @@ impl State {
         self.redis.as_ref().map_or(0, |seen| seen.replicas_online)
     }
 
+    /// It outranks every other primary: none of its replicas has attached since it was promoted.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.settings.bias > 0 && self.bias == Some(self.settings.bias)
+    }
+
     /// Some other node's Redis is a master.
     #[must_use]
     pub fn peer_serves(&self) -> bool {

@@ -290,7 +290,7 @@ rows! {
         "Redis is down here: keepalived may not take the VIP.";
     "review-stopped": Review [] if [Is(VrrpStopped), Is(RedisUp)] => to(Stopped), [Bias(Standing::Other), Eligible(true), Follow],
         "keepalived was stopped here: Redis follows the others.";
-    "review-vrrp-fault": Review [] if [Is(VrrpFault), Is(RedisUp)] => to(Fault), [Bias(Standing::Other), Eligible(true), Follow],
+    "review-vrrp-fault": Review [] if [Is(VrrpFault), Is(RedisUp)] => to(Fault), [Bias(Standing::Other), Eligible(true), Follow, Arm(D::Unserved)],
         "keepalived is in FAULT: Redis follows the others.";
     "review-first-start": Review [Undecided] if [Is(RedisUp), Is(FirstStart)] => STAY, [Arm(D::Negotiation)],
         "First start: a node of higher priority is given time to lead.";
@@ -373,7 +373,7 @@ rows! {
         "Redis is up and the VIP is here, but the promotion gate is shut.";
     "first-start": RedisRose [Undecided, Fault] if [Is(FirstStart)] => STAY, [Arm(D::Negotiation)],
         "First start: a node of higher priority is given time to lead.";
-    "up-in-vrrp-fault": RedisRose [Undecided, Fault] if [Is(VrrpFault)] => to(Fault), [Eligible(true), Follow],
+    "up-in-vrrp-fault": RedisRose [Undecided, Fault] if [Is(VrrpFault)] => to(Fault), [Eligible(true), Follow, Arm(D::Unserved)],
         "Redis is up: keepalived may leave FAULT, and until it does Redis follows the others.";
     "up-while-stopped": RedisRose [] if [Is(VrrpStopped)] => to(Stopped), [Eligible(true), Follow],
         "Redis is up; keepalived is stopped here, so it follows the others.";
@@ -400,7 +400,7 @@ rows! {
         "The copy here will not become complete while this node holds the VIP: it is handed on.";
     "rewrite": Checked [] if [Is(Unwritten), Not(RetryArmed), Not(Paused)] => STAY, [Rewrite, Arm(D::Retry)],
         "The track files are written again.";
-    "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(CopyPartial), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+    "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(CopyPartial), Not(FirstStart), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "The copy here is complete: this node takes part.";
     "wake-up": Checked [Fault] if [Is(Answers), Is(RedisIsMaster), Not(VipHere), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow],
         "Redis answers again and still believes that it is a master: it is told to follow at once.";
@@ -443,7 +443,8 @@ rows! {
         "The other node's Redis takes no more writes.";
 
     // --- what came of orders ----------------------------------------------------------------------
-    "promoted-first": Promoted [Promoting] if [Not(HasHistory)] => to(Primary), [GrowEpoch, Arm(D::Redundancy)],
+    "promoted-first": Promoted [Promoting] if [Not(HasHistory)] => to(Primary),
+        [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads.";
     "promoted-again": Promoted [Promoting] if [Is(LedAllAlong)] => to(Primary), [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads, as it did before.";
@@ -466,12 +467,16 @@ rows! {
         "Redis could not be made a replica: it is tried again.";
     "follow-failed": FollowFailed [Demoting, Stopped, Fault] if [Is(RedisUp)] => STAY, [Raise(A::EffectFailed), Arm(D::Retry)],
         "Redis cannot be made a replica, again and again.";
+    "follow-failed-early": FollowFailed [Fault] if [Is(Answers)] => STAY, [Arm(D::Retry)],
+        "Redis could not be made a replica, before it was checked often enough: it is told again.";
     "follow-failed-late": FollowFailed [] if [] => STAY, [],
         "An order to follow failed after the role had changed again.";
     "effect-failed": EffectFailed [] if [] => STAY, [OpenIncident, Raise(A::EffectFailed)],
         "An order could not be carried out.";
 
     // --- time -------------------------------------------------------------------------------------
+    "negotiated-in-vrrp-fault": NegotiationOver [Undecided, Fault] if [Is(RedisUp), Is(VrrpFault), Not(Paused)] => to(Fault), [Eligible(true), Follow, Arm(D::Unserved)],
+        "First start: the nodes of higher priority had their time; keepalived may leave FAULT.";
     "negotiated": NegotiationOver [Undecided, Fault] if [Is(RedisUp), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "First start: the nodes of higher priority had their time.";
     "negotiation-moot": NegotiationOver [] if [] => STAY, [],

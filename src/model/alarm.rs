@@ -56,12 +56,10 @@ impl AlarmKind {
             Self::TookOver | Self::NoReplica | Self::VrrpFault | Self::KeepalivedGone => {
                 Severity::Warning
             }
-            Self::Unserved
-            | Self::PromotionHeld
-            | Self::EffectFailed
-            | Self::AuthRefused
-            | Self::Misconfigured
-            | Self::JournalTrouble => Severity::Critical,
+            Self::EffectFailed | Self::AuthRefused | Self::Misconfigured | Self::JournalTrouble => {
+                Severity::Critical
+            }
+            Self::Unserved | Self::PromotionHeld => Severity::Outage,
         }
     }
 }
@@ -77,8 +75,10 @@ impl fmt::Display for AlarmKind {
 pub enum Severity {
     /// Served, but with less than the configured safety.
     Warning,
-    /// Not served, or not safe.
+    /// Not safe, or not in rha's hands.
     Critical,
+    /// Nobody serves.
+    Outage,
 }
 
 /// Where in its life an alarm is.
