@@ -17,10 +17,12 @@ use super::library::{Lent, Library};
 use super::pilot::Ask;
 use super::reading::{frames, history};
 use crate::ingest::Incoming;
+use crate::machine::Status;
 use crate::model::effect::{EffectId, Outcome};
 use crate::model::event::{Event, Operator};
 use crate::model::record::Record;
-use crate::views::status::{InstanceStatus, Status};
+use crate::model::redis::Grade;
+use crate::views::status::{self, InstanceStatus};
 
 /// How many may read the journal at a time: each takes a thread.
 const READERS: usize = 16;
@@ -103,12 +105,12 @@ impl Caller {
     }
 }
 
-async fn status(State(app): State<App>) -> Json<Status> {
+async fn status(State(app): State<App>) -> Json<status::Status> {
     let board = lock(&app.board);
     let instances = board
         .shown()
         .map(|(name, state)| InstanceStatus::new(name, state, state.since));
-    Json(Status::new(
+    Json(status::Status::new(
         &app.node,
         env!("CARGO_PKG_VERSION"),
         app.clock.now(),
@@ -116,20 +118,25 @@ async fn status(State(app): State<App>) -> Json<Status> {
     ))
 }
 
-/// The answer for keepalived's `vrrp_script`: may this node hold the VIP?
+/// The answer for keepalived's `vrrp_script`: may this node hold the VIP? While it is paused the VIP is to stay
+/// where it is. Where nothing is known yet, Redis itself is to be asked.
 async fn check(State(app): State<App>, Path(instance): Path<String>) -> (StatusCode, String) {
     let board = lock(&app.board);
-    match board.shown().find(|(name, _)| **name == instance) {
-        None => (
+    let Some((_, state)) = board.shown().find(|(name, _)| **name == instance) else {
+        return (
             StatusCode::NOT_FOUND,
             format!("no instance is called {instance:?}\n"),
+        );
+    };
+    let grade = state.grade.map_or("not checked yet", Grade::word);
+    match state.health.status {
+        _ if state.paused.is_some() => (StatusCode::OK, format!("paused (redis: {grade})\n")),
+        Status::Up => (StatusCode::OK, "ok\n".to_owned()),
+        Status::Unknown => (StatusCode::NOT_FOUND, format!("not known yet: {grade}\n")),
+        Status::Down => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("redis is down: {grade}\n"),
         ),
-        Some((_, state)) if state.is_up() => (StatusCode::OK, "ok\n".to_owned()),
-        Some((_, state)) => {
-            let grade = state.grade.map_or("not checked yet", |grade| grade.word());
-            let text = format!("redis is {}: {grade}\n", state.health.status.word());
-            (StatusCode::SERVICE_UNAVAILABLE, text)
-        }
     }
 }
 

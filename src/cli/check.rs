@@ -16,8 +16,9 @@ const AGENT_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Tell keepalived whether Redis is well here
 ///
-/// For a vrrp_script. The agent answers with what its fall and rise counters say; while it is down, the check
-/// asks Redis itself, once. Exit status: 0 if Redis is well, 1 if not.
+/// For a vrrp_script. The agent answers with what its fall and rise counters say, and that all is well while it is
+/// paused: then the VIP stays where it is. While no agent runs, the check asks Redis itself, once. Exit status: 0 if
+/// Redis is well, 1 if not.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// The instance; can be left out where there is only one
@@ -72,7 +73,7 @@ fn runtime_dir(text: &str) -> &str {
     text.lines().find_map(value).unwrap_or("/run/rha")
 }
 
-/// `None` from an agent that does not answer, or does not know the instance: it is as good as none.
+/// `None` from an agent that does not answer, or knows nothing of the instance: it is as good as none.
 fn ask_agent(socket: &Path, instance: &str, out: &mut dyn Write) -> Option<anyhow::Result<u8>> {
     let client = Client::connect(socket).ok()??;
     match client

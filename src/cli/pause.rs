@@ -11,7 +11,9 @@ use crate::config::{Config, parse_duration};
 /// Suspend automatic actions for a while
 ///
 /// While it is paused, rha goes on checking and recording, but promotes nothing, demotes nothing and tells
-/// keepalived nothing, whatever happens to Redis. When it ends, everything is looked at again at once.
+/// keepalived nothing, whatever happens to Redis: the VIP stays where it is. (A VIP that a dead keepalived has left
+/// behind is given up all the same, for another node holds it by then.) When the pause ends, everything is looked
+/// at again at once.
 ///
 /// Example: `rha pause --for 30m --reason "new kernel on lvs1"`
 #[derive(Debug, clap::Args)]

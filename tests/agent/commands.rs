@@ -111,6 +111,24 @@ fn a_pause_holds_a_promotion_until_it_ends() {
     world.is_sound();
 }
 
+/// The belt of keepalived's own must not give the VIP away either.
+#[test]
+#[ignore = "needs redis-server"]
+fn the_check_is_content_while_paused() {
+    let world = World::new();
+    let (mut redis, agent) = world.primary();
+    world.wants(0, "pause --reason disk");
+    redis.kill();
+    world.until("Redis is found to be down", || {
+        let said = world.wants(0, "check redis");
+        (said == "paused (redis: refused)\n").then_some(())
+    });
+    world.wants(0, "resume");
+    world.until_role("fault");
+    assert!(world.wants(1, "check redis").contains("redis is down"));
+    assert_eq!(agent.stop(), Some(0));
+}
+
 #[test]
 #[ignore = "needs redis-server"]
 fn the_journal_is_read_from_the_agent_and_without_it() {

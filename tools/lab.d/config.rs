@@ -51,8 +51,9 @@ impl Paths {
 }
 
 /// rha.toml of the host `name`. Only addresses and paths differ from the shipped defaults, so that what the
-/// lab measures is what an operator gets.
-pub fn rha_toml(plan: Plan, name: &str, paths: &Paths) -> String {
+/// lab measures is what an operator gets. (In a user namespace keepalived can run no script: it may not set groups.)
+pub fn rha_toml(plan: Plan, name: &str, paths: &Paths) -> anyhow::Result<String> {
+    let check_interval = if is_real_root()? { "1s" } else { "0s" };
     let mut toml = format!(
         r#"[node]
 name = "{name}"
@@ -63,7 +64,7 @@ runtime = {runtime}
 
 [keepalived]
 pidfile = {pidfile}
-check_interval = "0s"
+check_interval = "{check_interval}"
 config = {keepalived_conf}
 
 [[alarm.sink]]
@@ -97,7 +98,13 @@ start = ["redis-server", {redis_conf}, "--daemonize", "yes"]
             "\n[[instance.node]]\nname = \"{node}\"\naddress = \"{address}\"\n"
         );
     }
-    toml
+    Ok(toml)
+}
+
+/// Users here are those of the machine.
+fn is_real_root() -> anyhow::Result<bool> {
+    let map = std::fs::read_to_string("/proc/self/uid_map")?;
+    Ok(map.split_whitespace().eq(["0", "0", "4294967295"]))
 }
 
 /// redis.conf: reachable at every address of the host, the VIP too, and nothing on disk, so that a restarted

@@ -80,7 +80,7 @@ impl Host {
         ] {
             fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         }
-        fs::write(paths.config(), rha_toml(plan, &name, &paths))?;
+        fs::write(paths.config(), rha_toml(plan, &name, &paths)?)?;
         fs::write(paths.redis_conf(), redis_conf(&paths))?;
         let host = Self {
             name,

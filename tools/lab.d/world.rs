@@ -56,6 +56,17 @@ pub fn within(
     result
 }
 
+/// Copies the programs to where only root can replace them: keepalived runs no others.
+fn installed(from: &Path) -> anyhow::Result<PathBuf> {
+    let to = Path::new(RUN_DIR).join("bin");
+    std::fs::create_dir_all(&to)?;
+    for program in ["rha", "rha-event"] {
+        let path = from.join(program);
+        std::fs::copy(&path, to.join(program)).with_context(|| path.display().to_string())?;
+    }
+    Ok(to)
+}
+
 impl World {
     fn build(args: &WorldArgs, disk: &Path) -> anyhow::Result<Self> {
         let plan = Plan::new(args.network, args.hosts)?;
@@ -65,10 +76,7 @@ impl World {
                 .with_context(|| dir.display().to_string())?,
             None => built_here()?,
         };
-        for program in ["rha", "rha-event"] {
-            let path = bin_dir.join(program);
-            ensure!(path.is_file(), "{} is not there", path.display());
-        }
+        let bin_dir = installed(&bin_dir)?;
         build_switch(plan)?;
         let hosts = plan
             .hosts()
