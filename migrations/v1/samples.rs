@@ -286,6 +286,11 @@ fn later_events() -> Vec<Event> {
             spool: spool(4096),
             skipped_bytes: 96,
         },
+        Event::JournalFailed {
+            at: at(10),
+            why: "no space left on device".to_owned(),
+            over: true,
+        },
     ]);
     events
 }

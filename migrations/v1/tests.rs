@@ -99,7 +99,7 @@ fn name(entry: &Entry) -> &'static str {
 /// here, and then into the samples.
 #[derive(Default)]
 struct Seen {
-    events: [bool; 21],
+    events: [bool; 22],
     effects: [bool; 9],
     outcomes: [bool; 5],
     notes: [bool; 6],
@@ -136,6 +136,7 @@ impl Seen {
             Event::ActedUnrecorded { .. } => 18,
             Event::JournalQuarantined { .. } => 19,
             Event::SpoolDamaged { .. } => 20,
+            Event::JournalFailed { .. } => 21,
         };
         self.events[index] = true;
     }

@@ -32,48 +32,55 @@ pub struct Lent {
     pub recalled: watch::Receiver<u64>,
 }
 
-/// A journal that was opened anew, and what it really holds.
-pub struct Mended {
+/// A journal that was opened, and what it really holds.
+pub struct Opened {
     /// To be written.
     pub journal: Journal,
-    /// The fold of all its records: some of them were never acknowledged.
+    /// The fold of all its records: some of them may never have been acknowledged.
     pub recovered: Recovered,
+    /// It was damaged, and this is another one.
+    pub quarantined: Option<Quarantined>,
+}
+
+impl Opened {
+    /// Opens the journal and folds it; a damaged one is set aside under this suffix and another begun.
+    fn open(dir: &Path, suffix: &str) -> Result<Self, Error> {
+        let (journal, quarantined) = Journal::open_or_quarantine(dir, suffix)?;
+        let recovered = recover(&journal.reader())?;
+        Ok(Self {
+            journal,
+            recovered,
+            quarantined,
+        })
+    }
 }
 
 impl Library {
-    /// [`Self::open`], once nobody else has it open: a command that began while no agent ran reads it to its
+    /// The library of this directory, without a reader.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            reader: Arc::default(),
+            recalls: watch::Sender::default(),
+        }
+    }
+
+    /// Opens the journal, once nobody else has it open: a command that began while no agent ran reads it to its
     /// end, and must not keep the agent from starting.
     ///
     /// # Errors
-    /// As [`Self::open`]; `Locked` after [`UNLOCK_PATIENCE`].
-    pub async fn open_unlocked(
-        dir: &Path,
-        suffix: &str,
-    ) -> Result<(Self, Journal, Option<Quarantined>), Error> {
+    /// Another process holds it, it is of a newer format, or it may not or cannot be used.
+    pub async fn open(&self, suffix: &str) -> Result<Opened, Error> {
         let began = tokio::time::Instant::now();
         loop {
-            match Self::open(dir, suffix) {
+            match Opened::open(&self.dir, suffix) {
                 Err(Error::Locked { .. }) if began.elapsed() < UNLOCK_PATIENCE => {
                     tokio::time::sleep(UNLOCK_PAUSE).await;
                 }
                 opened => return opened,
             }
         }
-    }
-
-    /// Opens the journal; a damaged one is set aside and another begun.
-    ///
-    /// # Errors
-    /// Another process holds it, it is of a newer format, or it may not be used.
-    fn open(dir: &Path, suffix: &str) -> Result<(Self, Journal, Option<Quarantined>), Error> {
-        let (journal, quarantined) = Journal::open_or_quarantine(dir, suffix)?;
-        let library = Self {
-            dir: dir.to_owned(),
-            reader: Arc::default(),
-            recalls: watch::Sender::default(),
-        };
-        library.put(Some(journal.reader()));
-        Ok((library, journal, quarantined))
     }
 
     /// The reader; `None` while the journal is being opened anew.
@@ -95,21 +102,23 @@ impl Library {
         tokio::task::spawn_blocking(move || end(committer))
     }
 
-    /// Lets go of a journal that failed, opens it again and folds it, on a thread of its own: a dying disk
-    /// may delay every step.
-    pub fn mend(&self, failed: Option<Committer>) -> JoinHandle<Result<Mended, Error>> {
+    /// Lets go of a journal that failed and opens it again, on a thread of its own: a dying disk may delay every
+    /// step.
+    pub fn mend(
+        &self,
+        failed: Option<Committer>,
+        suffix: String,
+    ) -> JoinHandle<Result<Opened, Error>> {
         self.recall();
         let dir = self.dir.clone();
         tokio::task::spawn_blocking(move || {
             failed.into_iter().for_each(end);
-            let journal = Journal::open(&dir)?;
-            let recovered = recover(&journal.reader())?;
-            Ok(Mended { journal, recovered })
+            Opened::open(&dir, &suffix)
         })
     }
 
     /// Lends this from here on.
-    pub fn reopened(&self, reader: Reader) {
+    pub fn opened(&self, reader: Reader) {
         self.put(Some(reader));
     }
 

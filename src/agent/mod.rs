@@ -21,6 +21,7 @@ mod reload;
 mod senses;
 mod serve;
 mod start;
+mod unrecorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -177,7 +178,8 @@ impl Agent {
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
                 deadline.map_or(Wake::Tick, |(_, incoming)| Wake::Deadline(incoming))
             }
-            Some(ask) = self.asks.recv() => Wake::Asked(ask),
+            // Before, nothing would be decided about it.
+            Some(ask) = self.asks.recv(), if self.unready.is_empty() => Wake::Asked(ask),
             _ = self.doorbell.recv(&mut rung), if !self.rung || self.facts.is_empty() => {
                 self.rung = true;
                 Wake::Doorbell
@@ -199,11 +201,9 @@ impl Agent {
 
     /// What follows from the records of a batch.
     fn taken(&mut self, Taken { records, failure }: Taken) -> Vec<Incoming> {
-        if let Some(failure) = failure {
-            self.journal_failed(failure);
-        }
-        log(&records);
         let mut next = Vec::new();
+        next.extend(failure.and_then(|failure| self.journal_failed(failure)));
+        log(&records);
         for record in &records {
             self.learn(record);
             if matches!(record.event, Event::RedisProbed(_))

@@ -1,6 +1,6 @@
 //! The heart of the loop: queued events in, decisions recorded, effects out. Decides nothing itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use tokio::sync::{broadcast, oneshot};
 use super::board::{Shared, lock};
 use super::clock::Clock;
 use super::hands::Hands;
+use super::unrecorded::Unrecorded;
 use crate::ingest::Incoming;
 use crate::journal::{Committer, Error};
 use crate::machine::{self, State};
-use crate::model::effect::{Effect, EffectId};
+use crate::model::effect::EffectId;
 use crate::model::event::Event;
 use crate::model::record::{Record, Seq};
 use crate::model::time::At;
@@ -28,27 +29,23 @@ pub struct Ask {
 /// How long one group commit may take before the journal counts as failing.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Events that wait for a journal that cannot be written.
-const WAITING_MAX: usize = 4096;
-
 /// Owns the machine's states and the order of things: step, record, flush, then hands.
 ///
 /// While the journal cannot be written, the states go on as if it could, so that every event is
-/// decided about once; of those decisions only the ones that change the role are carried out, for who
-/// serves cannot wait for a disk. When the journal is back, the states are what it holds, and what
-/// happened meanwhile is decided about again, on the record.
+/// decided about once, and what is decided is carried out, for who serves cannot wait for a disk; an
+/// operator's wish is not. These decisions have numbers of their own ([`Seq::UNRECORDED`]). When the
+/// journal is back, the states are what it holds, and what happened meanwhile is recorded.
 pub struct Pilot {
     clock: Clock,
     board: Shared,
     next: Seq,
     /// What is on the disk from here on was not acknowledged when the journal failed last.
     acknowledged: Seq,
+    unrecorded: Unrecorded,
     /// `None` from a failure to the next opening.
     committer: Option<Committer>,
     hands: Hands,
     committed: broadcast::Sender<Arc<Record>>,
-    waiting: VecDeque<Incoming>,
-    lost: u64,
 }
 
 /// The journal could not be written.
@@ -68,19 +65,22 @@ pub struct Taken {
 }
 
 impl Pilot {
-    /// `next` is the first free place in the journal, the board's states the fold of all before it.
-    pub fn new(clock: Clock, board: Shared, next: Seq, committer: Committer, hands: Hands) -> Self {
+    /// The board's states are the fold of the committer's journal; without one, nothing is recorded before
+    /// [`Self::resume`].
+    pub fn new(clock: Clock, board: Shared, committer: Option<Committer>, hands: Hands) -> Self {
         let (committed, _) = broadcast::channel(1024);
+        let next = committer
+            .as_ref()
+            .map_or(Seq(0), |committer| committer.reader().next_seq());
         Self {
             clock,
             board,
             next,
             acknowledged: next,
-            committer: Some(committer),
+            unrecorded: Unrecorded::new(clock.now()),
+            committer,
             hands,
             committed,
-            waiting: VecDeque::new(),
-            lost: 0,
         }
     }
 
@@ -173,14 +173,9 @@ impl Pilot {
         }
     }
 
-    /// What happened while the journal could not be written: the facts, and then what was done.
-    pub fn waiting(&self) -> (Vec<Incoming>, Vec<Incoming>) {
-        let is_fact = |one: &&Incoming| !matches!(one.event, Event::ActedUnrecorded { .. });
-        let events = || self.waiting.iter();
-        (
-            events().filter(is_fact).cloned().collect(),
-            events().filter(|one| !is_fact(one)).cloned().collect(),
-        )
+    /// What happened while the journal could not be written, and what was done about it.
+    pub fn waiting(&self) -> impl Iterator<Item = &Incoming> {
+        self.unrecorded.waiting()
     }
 
     /// Goes on with a journal that was opened anew and folds to `states`. `batch` holds what is to be
@@ -197,13 +192,8 @@ impl Pilot {
         let at = self.clock.now();
         match self.record(at, &mut batch).await {
             Ok(records) => {
-                self.waiting.clear();
-                if self.lost > 0 {
-                    tracing::error!(
-                        events = self.lost,
-                        "lost while the journal could not be written"
-                    );
-                    self.lost = 0;
+                for (instance, id, effect) in self.unrecorded.caught_up() {
+                    self.hands.start(&instance, id, at.wall_us, &effect);
                 }
                 Taken {
                     records,
@@ -276,14 +266,18 @@ impl Pilot {
     fn acknowledge(&mut self, records: &[Record]) {
         self.next = Seq(self.next.0 + records.len() as u64);
         for record in records {
-            for (index, effect) in (0..).zip(&record.decision.effects) {
-                let seq = record.seq;
-                let id = EffectId { seq, index };
-                self.hands
-                    .start(&record.instance, id, record.at.wall_us, effect);
-            }
+            self.hand_out(record);
             // Nobody may be listening.
             let _ = self.committed.send(Arc::new(record.clone()));
+        }
+    }
+
+    fn hand_out(&self, record: &Record) {
+        for (index, effect) in (0..).zip(&record.decision.effects) {
+            let seq = record.seq;
+            let id = EffectId { seq, index };
+            self.hands
+                .start(&record.instance, id, record.at.wall_us, effect);
         }
     }
 
@@ -303,88 +297,19 @@ impl Pilot {
             .collect()
     }
 
+    /// The one exception to "nothing acts on an unrecorded decision": waiting for a dead disk would leave the
+    /// clients with nobody, or with two.
     fn go_on_unrecorded(&mut self, at: At, batch: Vec<Incoming>, why: &str) -> Vec<Record> {
         let mut records = Vec::new();
         for incoming in batch {
-            let record = self.decide(self.next, at, &incoming);
-            self.next = self.next.next();
-            if waits(&incoming.event) {
-                self.wait_with(incoming);
-            }
-            if record.decision.transition.is_some() {
-                self.act_unrecorded(&record, why);
-            }
+            let seq = self.unrecorded.number();
+            let record = self.decide(seq, at, &incoming);
+            self.hand_out(&record);
+            self.unrecorded.note(incoming, &record, why);
             records.push(record);
         }
         records
     }
-
-    /// The one exception to "nothing acts on an unrecorded decision": the role changes, and waiting for a
-    /// dead disk would leave the clients with nobody, or with two.
-    fn act_unrecorded(&mut self, record: &Record, why: &str) {
-        // Its alarms are sent when the decision is taken again, on the record.
-        let is_alarm = |effect: &&Effect| matches!(effect, Effect::SendAlarm { .. });
-        let effects = record.decision.effects.iter();
-        let effects: Vec<&Effect> = effects.filter(|effect| !is_alarm(effect)).collect();
-        let what: Vec<String> = effects.iter().map(ToString::to_string).collect();
-        let what = what.join(", ");
-        tracing::error!(
-            instance = record.instance,
-            why,
-            what,
-            "acting without a record"
-        );
-        self.hand_out_unrecorded(record, &effects);
-        let acted = Incoming {
-            instance: record.instance.clone(),
-            event: Event::ActedUnrecorded {
-                at: record.at,
-                why: why.to_owned(),
-                what,
-            },
-            cause: None,
-        };
-        // The loudest alarm does not wait: once for all that happens until the journal is back.
-        let alarm = self.decide(self.next, record.at, &acted);
-        self.next = self.next.next();
-        self.hand_out_unrecorded(&alarm, &Vec::from_iter(&alarm.decision.effects));
-        self.wait_with(acted);
-    }
-
-    /// Outcomes of place 0 belong to no record: the places of these decisions will be others'.
-    fn hand_out_unrecorded(&self, record: &Record, effects: &[&Effect]) {
-        let seq = Seq(0);
-        for (index, effect) in (0..).zip(effects) {
-            let id = EffectId { seq, index };
-            self.hands
-                .start(&record.instance, id, record.at.wall_us, effect);
-        }
-    }
-
-    fn wait_with(&mut self, incoming: Incoming) {
-        if self.waiting.len() == WAITING_MAX {
-            self.waiting.pop_front();
-            self.lost += 1;
-        }
-        self.waiting.push_back(incoming);
-    }
-}
-
-/// What is not known by itself when the journal is back. Checks come again, timers are armed again, the
-/// spool is read again, and each opening of the journal begins with the settings.
-fn waits(event: &Event) -> bool {
-    !matches!(
-        event,
-        Event::RedisProbed(_)
-            | Event::PeerProbed { .. }
-            | Event::DeadlinePassed { .. }
-            | Event::VrrpNotified(_)
-            | Event::NotifyUnparsed { .. }
-            | Event::SpoolDamaged { .. }
-            | Event::AgentStarted { .. }
-            | Event::Configured(_)
-            | Event::AgentReady { .. }
-    )
 }
 
 /// Takes out the event that would have been record `seq`, in a batch that begins with `first`.

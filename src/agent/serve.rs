@@ -235,7 +235,7 @@ async fn redis(
         }
     };
     let mut texts = Vec::new();
-    let mut ok = true;
+    let mut ok = !record.decision.effects.is_empty();
     for (index, effect) in record.decision.effects.iter().enumerate() {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         let outcome = outcome_of(
@@ -276,9 +276,11 @@ async fn ask(app: &App, instance: &str, event: Event) -> Result<Record, String> 
         .send(Ask { incoming, reply })
         .await
         .map_err(|_| "the agent is stopping".to_owned())?;
-    receipt
-        .await
-        .map_err(|_| "the journal cannot be written: rha's log says why".to_owned())
+    receipt.await.map_err(|_| {
+        "the journal cannot be written, rha's log says why: it does not count, \
+             unless rha status shows it once the disk answers"
+            .to_owned()
+    })
 }
 
 /// The longest that an order to Redis may take is bounded by its own time-outs; this is the belt.

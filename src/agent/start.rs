@@ -12,15 +12,17 @@ use super::clock::Clock;
 use super::doorstep::{self, Bound};
 use super::hands::Hands;
 use super::intake::Intake;
-use super::library::Library;
+use super::library::{Library, Opened};
+use super::mend::Mending;
 use super::pilot::Pilot;
 use super::senses::Senses;
-use super::{Agent, connections, recover, serve};
+use super::{Agent, connections, serve};
 use crate::config::Config;
 use crate::ingest::{Incoming, QUEUE};
-use crate::journal::{Committer, Quarantined};
+use crate::journal::{Committer, Error, Quarantined};
 use crate::machine::State;
 use crate::model::event::Event;
+use crate::model::time::At;
 
 impl Agent {
     pub(super) async fn start(file: &Path, config: Config) -> anyhow::Result<Self> {
@@ -30,11 +32,12 @@ impl Agent {
             listener,
             sockets,
         } = doorstep::bind(&config)?;
-        let suffix = clock.now().wall_us.to_string();
-        let (library, journal, quarantined) =
-            Library::open_unlocked(&config.paths.journal(), &suffix).await?;
-        let recovered = recover::recover(&journal.reader()).context("the journal")?;
-        let next = journal.next_seq();
+        let library = Library::new(&config.paths.journal());
+        let (opened, mending) = open_journal(&library, clock.now()).await?;
+        let (journal, recovered, quarantined) = match opened {
+            Some(opened) => (Some(opened.journal), opened.recovered, opened.quarantined),
+            None => Default::default(),
+        };
         let intake = Intake::new(doorstep::spool(&config, recovered.spool)?);
         let board = Arc::new(Mutex::new(Board {
             states: recovered.states,
@@ -45,21 +48,17 @@ impl Agent {
         let hands = Hands::new(&config, &fact_sender, None)?;
         hands.prepare(&config, None).await;
         let senses = Senses::start(&config, &hands.nerves(), &fact_sender).await?;
-        tracing::info!(
-            records = next.0 - 1,
-            unknown_outcomes = recovered.unknown,
-            "journal folded"
-        );
         for (id, order) in &recovered.alarms {
             hands.start(&order.instance, *id, order.decided_us, &order.effect);
         }
-        let pilot = Pilot::new(
-            clock,
-            board.clone(),
-            next,
-            Committer::start(journal)?,
-            hands,
-        );
+        let committer = journal.map(Committer::start).transpose()?;
+        if let Some(committer) = &committer {
+            let reader = committer.reader();
+            let (records, unknown_outcomes) = (reader.next_seq().0 - 1, recovered.unknown);
+            tracing::info!(records, unknown_outcomes, "journal folded");
+            library.opened(reader);
+        }
+        let pilot = Pilot::new(clock, board.clone(), committer, hands);
         let app = serve::App::new(
             &config.node.name,
             board.clone(),
@@ -72,7 +71,7 @@ impl Agent {
         let mut agent = Self {
             file: file.to_owned(),
             library,
-            mending: None,
+            mending,
             clock,
             pilot,
             board,
@@ -94,22 +93,31 @@ impl Agent {
         Ok(agent)
     }
 
-    /// The first records of a run: who runs, with which settings; then the backlog. That a journal was set
-    /// aside is an alarm, and so waits until decisions are made.
+    /// The first records of a run: who runs, with which settings; then the backlog.
     async fn announce(&mut self, quarantined: Option<Quarantined>) {
-        if let Some(Quarantined { path, why }) = quarantined {
-            let path = path.display().to_string();
-            tracing::error!(path, why, "the journal was damaged and is set aside");
-            for name in names(&self.config) {
-                let (path, why) = (path.clone(), why.clone());
-                let event = Event::JournalQuarantined { path, why };
-                self.once_ready.entry(name).or_default().push(event);
-            }
+        self.note_quarantine(quarantined);
+        if let Some(event) = self.mending.as_ref().map(|mending| mending.event(false)) {
+            self.decide_once_ready(event);
         }
         self.set_names();
         let batch = self.beginning(&board::lock(&self.board).states);
         self.take(batch).await;
         self.take_in_spool().await;
+    }
+
+    /// That a journal was set aside is an alarm, and so waits until decisions are made.
+    pub(super) fn note_quarantine(&mut self, quarantined: Option<Quarantined>) {
+        if let Some(Quarantined { path, why }) = quarantined {
+            let path = path.display().to_string();
+            tracing::error!(path, why, "the journal was damaged and is set aside");
+            self.decide_once_ready(Event::JournalQuarantined { path, why });
+        }
+    }
+
+    fn decide_once_ready(&mut self, event: Event) {
+        if let Some(name) = self.spokesman() {
+            self.once_ready.entry(name).or_default().push(event);
+        }
     }
 
     /// Who runs, and with which settings; also for instances that are configured no more, so that nothing
@@ -133,6 +141,23 @@ impl Agent {
             .iter()
             .map(|instance| (instance.vrrp_instance.clone(), instance.name.clone()));
         self.intake.set_names(pairs);
+    }
+}
+
+/// Opens the journal. Where its disk is full or failing, the agent starts without it, for it has more to do than to
+/// write.
+async fn open_journal(
+    library: &Library,
+    now: At,
+) -> Result<(Option<Opened>, Option<Mending>), Error> {
+    match library.open(&now.wall_us.to_string()).await {
+        Ok(opened) => Ok((Some(opened), None)),
+        Err(error) if error.may_pass() => {
+            let why = error.to_string();
+            tracing::error!(why, "starting without a journal");
+            Ok((None, Some(Mending::new(now, why))))
+        }
+        Err(error) => Err(error),
     }
 }
 

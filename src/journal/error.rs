@@ -56,6 +56,14 @@ pub enum Error {
         /// What the operating system said.
         source: Arc<io::Error>,
     },
+    /// Its disk takes too long. It may still be opening: whoever asks again waits for that.
+    #[error("the journal {path} did not open within {seconds} s: its disk is slow")]
+    Slow {
+        /// The journal's directory.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// A record does not fit into one entry. Nothing was written.
     #[error("record {seq} is {bytes} bytes long, and the journal takes {limit}")]
     TooLarge {
@@ -101,6 +109,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// It may pass by itself, as a full disk does; a wrong path or a missing right does not.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull, TimedOut};
+        match self {
+            Self::Slow { .. } => true,
+            Self::Io { source, .. } => {
+                matches!(
+                    source.kind(),
+                    StorageFull | QuotaExceeded | ReadOnlyFilesystem | TimedOut
+                ) || source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+            }
+            _ => false,
+        }
+    }
+
     /// An error of the operating system, with a hint about whoever could do better.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let hint = match source.kind() {

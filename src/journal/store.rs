@@ -341,32 +341,33 @@ fn classify(dir: &Path, e: sled::Error) -> Error {
 
 /// Opens sled; where its snapshot is to blame, once more without it.
 fn open_trees(dir: &Path) -> Result<Trees, Error> {
-    let Some(opened) = open_in_time(dir) else {
-        let why = format!("it did not open within {} s", OPEN_LIMIT.as_secs());
-        return Err(Error::damaged_somewhere(why));
-    };
-    match opened {
-        Err(damage @ Error::Damaged { .. }) if remove_snapshots(dir, "")? => {
-            open_in_time(dir).and_then(Result::ok).ok_or(damage)
-        }
+    match open_in_time(dir) {
+        Err(damage @ Error::Damaged { .. }) if remove_snapshots(dir, "")? => open_in_time(dir)
+            .map_err(|again| match again {
+                Error::Slow { .. } => again,
+                _ => damage,
+            }),
         opened => opened,
     }
 }
 
-/// Opens sled on a thread that may hang for ever; `None` if it does.
-fn open_in_time(dir: &Path) -> Option<Result<Trees, Error>> {
+/// Opens sled on a thread that may hang for ever.
+fn open_in_time(dir: &Path) -> Result<Trees, Error> {
     let (done, result) = mpsc::sync_channel(1);
     let path = dir.to_owned();
-    let thread = thread::Builder::new()
+    thread::Builder::new()
         .name("journal-open".to_owned())
         .spawn(move || {
             // Nobody waits for it any more if it comes too late.
             let _ = done.send(guard(&path, || open_sled(&path)));
-        });
-    match thread {
-        Ok(_) => result.recv_timeout(OPEN_LIMIT).ok(),
-        Err(e) => Some(Err(Error::io("start a thread to open", dir, e))),
-    }
+        })
+        .map_err(|e| Error::io("start a thread to open", dir, e))?;
+    result.recv_timeout(OPEN_LIMIT).unwrap_or_else(|_| {
+        Err(Error::Slow {
+            path: dir.to_owned(),
+            seconds: OPEN_LIMIT.as_secs(),
+        })
+    })
 }
 
 fn open_sled(dir: &Path) -> sled::Result<Trees> {

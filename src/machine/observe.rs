@@ -140,13 +140,15 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             RedisRequest::Stop => Trigger::StopAsked.into(),
             RedisRequest::Restart => Trigger::RestartAsked.into(),
         },
-        Event::ActedUnrecorded { .. } | Event::JournalQuarantined { .. } => {
+        Event::JournalFailed { over: false, .. } | Event::JournalQuarantined { .. } => {
             Trigger::JournalTrouble.into()
         }
         Event::RedisExited { .. }
         | Event::ConfigRejected { .. }
         | Event::AgentStopping
         | Event::NotifyUnparsed { .. }
+        | Event::ActedUnrecorded { .. }
+        | Event::JournalFailed { over: true, .. }
         | Event::SpoolDamaged { .. } => Observed::default(),
     }
 }

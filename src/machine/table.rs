@@ -77,7 +77,7 @@ pub enum Trigger {
     StopAsked,
     /// An operator asked for Redis to be restarted.
     RestartAsked,
-    /// The journal was damaged, or something was done without it.
+    /// The journal was damaged, or cannot be written.
     JournalTrouble,
 }
 
@@ -518,5 +518,5 @@ rows! {
     "restart-asked": RestartAsked [] if [] => STAY, [StopRedis, StartRedis],
         "An operator asked for Redis to be restarted.";
     "journal-trouble": JournalTrouble [] if [] => STAY, [OpenIncident, Raise(A::JournalTrouble)],
-        "The journal was damaged, or something was done without it.";
+        "The journal was damaged, or cannot be written: what decides who serves is done without it.";
 }

@@ -27,7 +27,7 @@ pub enum AlarmKind {
     KeepalivedGone,
     /// keepalived is in FAULT although Redis is well.
     VrrpFault,
-    /// Acted without a journal, or the journal was damaged.
+    /// The journal cannot be written, or was damaged.
     JournalTrouble,
 }
 

@@ -138,6 +138,15 @@ pub enum Event {
         /// How many bytes were passed over.
         skipped_bytes: u64,
     },
+    /// The journal could not be written. Decided about at once, without a record; recorded when it is over.
+    JournalFailed {
+        /// Since when.
+        at: At,
+        /// Why.
+        why: String,
+        /// It can be written again.
+        over: bool,
+    },
 }
 
 impl Event {
@@ -166,11 +175,12 @@ impl Event {
             Self::ActedUnrecorded { .. } => "acted-unrecorded",
             Self::JournalQuarantined { .. } => "journal-quarantined",
             Self::SpoolDamaged { .. } => "spool-damaged",
+            Self::JournalFailed { .. } => "journal-failed",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 21] = [
+    pub const KINDS: [&'static str; 22] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -192,6 +202,7 @@ impl Event {
         "acted-unrecorded",
         "journal-quarantined",
         "spool-damaged",
+        "journal-failed",
     ];
 
     /// Where in the spool this event stood, if it came from there.

@@ -15,6 +15,10 @@ use super::time::At;
 pub struct Seq(pub u64);
 
 impl Seq {
+    /// The first number of decisions that could not be recorded: no journal gets so far. Their orders, incidents
+    /// and alarms are named like all others, and by no other's name.
+    pub const UNRECORDED: Self = Self(1 << 62);
+
     /// The one after this.
     #[must_use]
     pub fn next(self) -> Self {
@@ -24,7 +28,10 @@ impl Seq {
 
 impl fmt::Display for Seq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.0.checked_sub(Self::UNRECORDED.0) {
+            Some(number) => write!(f, "unrecorded-{number}"),
+            None => self.0.fmt(f),
+        }
     }
 }
 

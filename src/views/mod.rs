@@ -20,3 +20,5 @@ pub use time::{rfc3339, timestamp};
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod samples;

@@ -37,7 +37,7 @@ pub fn original_time(event: &Event) -> Option<At> {
     match event {
         Event::VrrpNotified(notified) => Some(notified.stamped),
         Event::NotifyUnparsed { stamped, .. } => Some(*stamped),
-        Event::ActedUnrecorded { at, .. } => Some(*at),
+        Event::ActedUnrecorded { at, .. } | Event::JournalFailed { at, .. } => Some(*at),
         _ => None,
     }
 }
@@ -114,6 +114,11 @@ impl fmt::Display for Sentence<'_> {
             }
             Event::SpoolDamaged { skipped_bytes, .. } => {
                 write!(f, "{skipped_bytes} damaged bytes of the spool passed over")
+            }
+            Event::JournalFailed { at, why, over } => {
+                let since = timestamp(at.wall_us);
+                let could = if *over { "could not" } else { "cannot" };
+                write!(f, "the journal {could} be written since {since:.3}: {why}")
             }
         }
     }
@@ -234,12 +239,12 @@ fn asked(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::views::fixture;
+    use crate::views::samples;
 
     /// Every variant, once: what a person reads, and that nobody reads a debug form.
     #[test]
     fn sentences() {
-        let lines: Vec<String> = fixture::every_event()
+        let lines: Vec<String> = samples::every_event()
             .iter()
             .map(|event| format!("{:20} {}", event.kind(), Sentence::new(event)))
             .collect();
@@ -248,7 +253,7 @@ mod tests {
 
     #[test]
     fn an_outcome_names_its_order_where_that_is_known() {
-        let events = fixture::every_event();
+        let events = samples::every_event();
         let event = events
             .iter()
             .find(|event| event.kind() == "effect-finished");

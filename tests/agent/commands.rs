@@ -111,6 +111,20 @@ fn a_pause_holds_a_promotion_until_it_ends() {
     world.is_sound();
 }
 
+/// An order that comes before the agent has looked at the world waits until it has.
+#[test]
+#[ignore = "needs redis-server"]
+fn an_order_in_the_first_moment_is_carried_out() {
+    let world = World::new();
+    for _ in 0..5 {
+        let agent = world.start();
+        assert!(world.wants(0, "redis start").contains("start-redis: done"));
+        assert!(world.wants(0, "redis stop").contains("stop-redis: done"));
+        assert_eq!(agent.stop(), Some(0));
+    }
+    world.is_sound();
+}
+
 /// The belt of keepalived's own must not give the VIP away either.
 #[test]
 #[ignore = "needs redis-server"]

@@ -189,6 +189,11 @@ fn other_event() -> impl Strategy<Value = Event> {
             spool,
             skipped_bytes: 1,
         },
+        Event::JournalFailed {
+            at: At::default(),
+            why: why(),
+            over: false,
+        },
     ])
 }
 

@@ -4,12 +4,14 @@
 //! apply are there and `null`.
 
 mod event;
+mod facts;
 
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
 
-use self::event::{EventJson, OperatorJson};
+use self::event::EventJson;
+use self::facts::OperatorJson;
 use super::history::Row;
 use super::time::rfc3339;
 use crate::model::alarm::{AlarmKind, AlarmStatus};
@@ -228,12 +230,12 @@ impl<'a> From<&'a Note> for NoteJson<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::views::fixture;
+    use crate::views::samples;
 
     #[test]
     fn every_effect_has_its_word_and_its_values() {
         let mut lines = Vec::new();
-        for effect in fixture::every_effect() {
+        for effect in samples::every_effect() {
             let json = serde_json::to_value(OrderJson::from(&effect)).unwrap();
             assert_eq!(json["effect"], effect.word());
             lines.push(json.to_string());

@@ -1,0 +1,148 @@
+//! One of everything that a view must have a word for.
+
+use super::fixture::*;
+use crate::model::effect::{Effect, EffectId, Outcome};
+use crate::model::event::{Deadline, Event, Operator, RedisRequest};
+use crate::model::record::Seq;
+use crate::model::redis::Grade;
+use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject, Word};
+
+/// Every variant of [`Event`], once, in stored order.
+pub fn every_event() -> Vec<Event> {
+    let mut events = first_events();
+    events.extend(further_events());
+    events
+}
+
+const SPOOL: SpoolPosition = SpoolPosition {
+    segment: 3,
+    offset: 77,
+};
+
+fn first_events() -> Vec<Event> {
+    let stamped = Story::default().now;
+    vec![
+        Event::AgentStarted {
+            version: "0.1.0".to_owned(),
+            pid: 4711,
+        },
+        Event::Configured(settings()),
+        Event::ConfigRejected {
+            error: "rha.toml:3: unknown key `fal`".to_owned(),
+        },
+        Event::AgentReady {
+            vip_here: true,
+            keepalived: Some(true),
+        },
+        Event::AgentStopping,
+        Event::VrrpNotified(Notified {
+            notification: Notification {
+                subject: Subject::Group,
+                name: "VG_1".to_owned(),
+                word: Word::RxLowerPriority,
+                priority: None,
+                raw: Some("GROUP \\\"VG_1\\\" MASTER_RX_LOWER_PRI x".to_owned()),
+            },
+            stamped,
+            spool: None,
+        }),
+        Event::NotifyUnparsed {
+            raw: "INSTANCE".to_owned(),
+            why: "no name".to_owned(),
+            stamped,
+            spool: SPOOL,
+        },
+        Event::VipChanged { here: false },
+        Event::KeepalivedChanged { running: false },
+    ]
+}
+
+fn further_events() -> Vec<Event> {
+    vec![
+        Event::RedisAttached {
+            pid: 1234,
+            run_id: id(1),
+            version: "8.0.2".to_owned(),
+            watched: true,
+        },
+        Event::RedisProbed(failed(Grade::Timeout, 500_000)),
+        Event::RedisExited { pid: 1234 },
+        Event::PeerProbed {
+            peer: "lvs2".to_owned(),
+            probe: replica(false),
+        },
+        Event::DeadlinePassed {
+            deadline: Deadline::Unserved,
+        },
+        Event::EffectFinished {
+            effect: EffectId {
+                seq: Seq(17),
+                index: 1,
+            },
+            outcome: Outcome::Failed("connection reset".to_owned()),
+        },
+        Event::OperatorPaused {
+            until_us: Some(START_US),
+            reason: "disk change".to_owned(),
+            operator: operator("alice"),
+        },
+        Event::OperatorResumed {
+            operator: operator(""),
+        },
+        Event::OperatorAsked {
+            request: RedisRequest::Restart,
+            operator: operator("alice"),
+        },
+        Event::ActedUnrecorded {
+            at: Story::default().now,
+            why: "no space left".to_owned(),
+            what: "promoted Redis".to_owned(),
+        },
+        Event::JournalQuarantined {
+            path: "journal.bad".to_owned(),
+            why: "no space left".to_owned(),
+        },
+        Event::SpoolDamaged {
+            spool: SPOOL,
+            skipped_bytes: 12,
+        },
+        Event::JournalFailed {
+            at: Story::default().now,
+            why: "no space left".to_owned(),
+            over: true,
+        },
+    ]
+}
+
+/// Every variant of [`Effect`], once.
+pub fn every_effect() -> Vec<Effect> {
+    use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
+    vec![
+        Effect::Promote,
+        Effect::Follow { target: vip() },
+        Effect::SetEligible { eligible: false },
+        Effect::SetBias { bias: 50 },
+        Effect::Drain { hold_ms: 3000 },
+        Effect::RemoveVip,
+        Effect::StartRedis,
+        Effect::StopRedis,
+        Effect::SendAlarm {
+            sink: "ops".to_owned(),
+            alarm: Alarm {
+                incident: Seq(17),
+                kind: AlarmKind::Unserved,
+                status: AlarmStatus::Raised,
+                title: "Fault: Redis is down and nobody serves".to_owned(),
+                content: "Start Redis.".to_owned(),
+            },
+        },
+    ]
+}
+
+fn operator(user: &str) -> Operator {
+    Operator {
+        uid: 1000,
+        user: user.to_owned(),
+        command: "rha pause --reason 'disk change' 1h".to_owned(),
+    }
+}
