@@ -145,7 +145,7 @@ fn executor(dir: &std::path::Path) -> (Executor, mpsc::Receiver<Incoming>) {
         unit: None,
         start_timeout: Duration::from_secs(1),
         stop_timeout: Duration::from_secs(1),
-        may_drain: true,
+        drain: Duration::from_secs(3),
         eligible_file: dir.join("eligible"),
         bias_file: dir.join("bias"),
     };

@@ -4,17 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use http_body_util::{BodyExt, Limited};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tower_service::Service;
 
 /// More than the people and programs of a host that ask at the same time. Who comes then waits in the kernel.
 const CONNECTIONS: usize = 64;
-/// How long a connection may take to ask, the first time and after each answer.
+/// How long a connection may take for the head of a request, and for its body.
 const ASKING: Duration = Duration::from_secs(5);
+/// What is asked fits into a line or two.
+const BODY_MAX: usize = 256 * 1024;
 /// Before the socket is tried again, such as when the process has no file descriptor left.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -62,9 +71,20 @@ pub(super) async fn serve(listener: UnixListener, router: Router) {
 
 async fn answer(stream: UnixStream, router: Router) {
     let caller = Caller::of(&stream);
-    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(caller);
-        router.clone().call(request)
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut router = router.clone();
+        async move {
+            let (mut parts, body) = request.into_parts();
+            parts.extensions.insert(caller);
+            match timeout(ASKING, Limited::new(body, BODY_MAX).collect()).await {
+                Ok(Ok(body)) => {
+                    let body = Body::from(body.to_bytes());
+                    router.call(Request::from_parts(parts, body)).await
+                }
+                Ok(Err(_)) => Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+                Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -13,6 +13,9 @@ use tokio::net::{UnixDatagram, UnixListener};
 use crate::config::Config;
 use crate::ingest::spool;
 use crate::model::vrrp::SpoolPosition;
+
+/// What a step of the start takes at most, in microseconds.
+const START_STEP_US: u32 = 30_000_000;
 
 /// The sockets, bound.
 pub struct Bound {
@@ -27,7 +30,7 @@ pub struct Bound {
 /// Socket files of this agent, removed when this is dropped.
 pub struct Sockets {
     paths: [PathBuf; 2],
-    /// On the directory: only one agent uses it.
+    /// Only one agent uses the directory.
     _lock: File,
 }
 
@@ -50,7 +53,7 @@ pub fn bind(config: &Config) -> anyhow::Result<Bound> {
     for dir in [runtime, &config.paths.track(), &config.paths.state] {
         std::fs::create_dir_all(dir).map_err(|error| cannot("create", dir, &error))?;
     }
-    let lock = File::open(runtime).map_err(|error| cannot("open", runtime, &error))?;
+    let lock = lock_file(runtime)?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
@@ -85,6 +88,16 @@ pub fn bind(config: &Config) -> anyhow::Result<Bound> {
     })
 }
 
+/// A file that nobody else may open: whoever can open it could hold its lock, and keep the agent from starting.
+fn lock_file(runtime: &Path) -> anyhow::Result<File> {
+    let path = runtime.join("agent.lock");
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    options
+        .open(&path)
+        .map_err(|error| cannot("open", &path, &error))
+}
+
 /// Opens the agent's end of the spool.
 ///
 /// # Errors
@@ -109,6 +122,11 @@ pub fn say_ready(config: &Config) {
         .collect();
     let status = format!("watching {}", names.join(", "));
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+}
+
+/// systemd: the start takes its time, and goes on.
+pub fn say_starting() {
+    tell(&[NotifyState::ExtendTimeoutUsec(START_STEP_US)]);
 }
 
 /// systemd's watchdog, from the loop itself: a loop that hangs stops saying it.

@@ -79,9 +79,6 @@ impl Hands {
     /// `former`: its drain addresses may be in use.
     pub async fn prepare(&self, config: &Config, former: Option<&Self>) {
         for (name, Hand { executor, .. }) in &self.instances {
-            if former.is_some_and(|former| former.instances.contains_key(name)) {
-                continue;
-            }
             if !config.failover.drain.is_zero()
                 && let Err(why) = executor.prepare_drain()
             {
@@ -89,6 +86,9 @@ impl Hands {
                     instance = name,
                     "a failover will cost clients a second: {why}"
                 );
+            }
+            if former.is_some_and(|former| former.instances.contains_key(name)) {
+                continue;
             }
             match executor.remove_stale_drain().await {
                 Ok(true) => tracing::warn!(
@@ -209,7 +209,7 @@ pub fn instance_config(
         unit: Some(redis.unit.clone()).filter(|unit| !unit.is_empty()),
         start_timeout: redis.start_timeout,
         stop_timeout: redis.stop_timeout,
-        may_drain: !config.failover.drain.is_zero(),
+        drain: config.failover.drain,
         eligible_file: config.paths.eligible(&instance.name),
         bias_file: config.paths.bias(&instance.name),
     })

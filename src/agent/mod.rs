@@ -59,6 +59,10 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// It cannot be started; one line says what, where and who needs what.
 pub fn run(file: &Path, config: Config) -> anyhow::Result<()> {
+    // What it may do, a Redis that it starts need not be able to. Where there are none, none is there to go.
+    if let Err(error) = rustix::thread::clear_ambient_capability_set() {
+        tracing::debug!(%error, "ambient capabilities");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -110,6 +114,8 @@ struct Agent {
     doorbell: UnixDatagram,
     /// The doorbell woke the loop last.
     rung: bool,
+    /// There may be more lines in the spool.
+    backlog: bool,
     /// Instances whose first look at the world is not complete.
     unready: BTreeSet<String>,
     /// What is to be decided about as soon as they are ready.
@@ -169,6 +175,7 @@ impl Agent {
             .as_ref()
             .map(|(due_us, _)| self.clock.until(*due_us));
         let mut rung = [0; 64];
+        let rings = !self.rung || self.facts.is_empty();
         tokio::select! {
             biased;
             _ = signals.terminate.recv() => Wake::Stop,
@@ -180,7 +187,11 @@ impl Agent {
             }
             // Before, nothing would be decided about it.
             Some(ask) = self.asks.recv(), if self.unready.is_empty() => Wake::Asked(ask),
-            _ = self.doorbell.recv(&mut rung), if !self.rung || self.facts.is_empty() => {
+            () = std::future::ready(()), if self.backlog && rings => {
+                self.rung = true;
+                Wake::Doorbell
+            }
+            _ = self.doorbell.recv(&mut rung), if rings => {
                 self.rung = true;
                 Wake::Doorbell
             }
@@ -259,36 +270,37 @@ impl Agent {
         self.take(next).await;
     }
 
+    /// Takes a batch of lines in; there may be more.
     async fn take_in_spool(&mut self) {
-        loop {
-            let batch = match self.intake.read() {
-                Ok(batch) => batch,
-                Err(error) => {
-                    let error = error.to_string();
-                    if error != self.spool_error {
-                        tracing::error!(error, "the spool cannot be read");
-                        self.spool_error = error;
-                    }
-                    return;
+        let batch = match self.intake.read() {
+            Ok(batch) => batch,
+            Err(error) => {
+                let error = error.to_string();
+                if error != self.spool_error {
+                    tracing::error!(error, "the spool cannot be read");
+                    self.spool_error = error;
                 }
-            };
-            self.spool_error.clear();
-            if batch.is_empty() {
+                self.backlog = false;
                 return;
             }
-            let position: Option<SpoolPosition> = batch
-                .iter()
-                .rev()
-                .find_map(|incoming| incoming.event.spool());
-            for incoming in &batch {
-                self.pilot.hands().look(&incoming.instance);
-            }
-            self.take(batch).await;
-            if let Some(position) = position.filter(|_| self.pilot.is_recording())
-                && let Err(error) = self.intake.committed(position)
-            {
-                tracing::warn!(%error, "an old spool segment cannot be removed");
-            }
+        };
+        self.spool_error.clear();
+        self.backlog = !batch.is_empty();
+        if batch.is_empty() {
+            return;
+        }
+        let position: Option<SpoolPosition> = batch
+            .iter()
+            .rev()
+            .find_map(|incoming| incoming.event.spool());
+        for incoming in &batch {
+            self.pilot.hands().look(&incoming.instance);
+        }
+        self.take(batch).await;
+        if let Some(position) = position.filter(|_| self.pilot.is_recording())
+            && let Err(error) = self.intake.committed(position)
+        {
+            tracing::warn!(%error, "an old spool segment cannot be removed");
         }
     }
 

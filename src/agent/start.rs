@@ -83,6 +83,7 @@ impl Agent {
             asks,
             doorbell,
             rung: false,
+            backlog: false,
             unready: names(&config),
             once_ready: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -102,7 +103,12 @@ impl Agent {
         self.set_names();
         let batch = self.beginning(&board::lock(&self.board).states);
         self.take(batch).await;
+        // All of it: what is folded now is history, what comes later is news.
         self.take_in_spool().await;
+        while self.backlog {
+            doorstep::say_starting();
+            self.take_in_spool().await;
+        }
     }
 
     /// That a journal was set aside is an alarm, and so waits until decisions are made.

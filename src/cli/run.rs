@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::exit;
 use super::render::Problem;
@@ -14,7 +15,7 @@ use crate::config::Config;
 /// # Errors
 /// It could not be started; the message says which user needs what.
 pub fn run(file: &Path, config: Config) -> anyhow::Result<u8> {
-    let filter = EnvFilter::try_from_env("RHA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::new(format!("warn,rha={}", level()?));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -31,4 +32,19 @@ pub fn run(file: &Path, config: Config) -> anyhow::Result<u8> {
         // In one line: it goes into a log.
         Err(error) => Err(Problem::failed(format!("{error:#}")).into()),
     }
+}
+
+/// What `RHA_LOG` asks for.
+fn level() -> anyhow::Result<LevelFilter> {
+    let Some(word) = std::env::var_os("RHA_LOG").filter(|word| !word.is_empty()) else {
+        return Ok(LevelFilter::INFO);
+    };
+    let level = word.to_str().and_then(|word| word.parse().ok());
+    level.ok_or_else(|| {
+        Problem::usage(format!(
+            "RHA_LOG={}: no level; error, warn, info, debug or trace",
+            word.display()
+        ))
+        .into()
+    })
 }

@@ -25,6 +25,9 @@ const WAITING: usize = 256;
 /// From one attempt to the next: doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
+/// An alarm that a sink answers with an error of its own for so long is given up: it may be about this one alone,
+/// and others wait behind it. One that is not answered at all is never given up.
+const BAD_ANSWERS: Duration = Duration::from_secs(3600);
 
 /// Where alarms go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,6 +240,7 @@ async fn send_all(queue: Arc<Queue>, events: mpsc::Sender<Incoming>) {
 
 async fn deliver(queue: &Queue, letter: &Letter) -> Outcome {
     let mut pause = FIRST_PAUSE;
+    let mut answered_badly = Duration::ZERO;
     loop {
         let sink = queue.sink();
         let why = match http::post_json(
@@ -247,8 +251,15 @@ async fn deliver(queue: &Queue, letter: &Letter) -> Outcome {
         .await
         {
             Ok(status @ 200..=299) => return Outcome::Done(format!("HTTP {status}")),
-            // Request Timeout, Too Many Requests, and every trouble of the server may pass (RFC 9110).
-            Ok(status @ (408 | 429 | 500..)) => format!("HTTP {status}"),
+            // Request Timeout, Too Many Requests, Bad Gateway, Service Unavailable, Gateway Timeout (RFC 9110).
+            Ok(status @ (408 | 429 | 502..=504)) => format!("HTTP {status}"),
+            Ok(status @ 500..) if answered_badly >= BAD_ANSWERS => {
+                return Outcome::Failed(format!("HTTP {status} for an hour"));
+            }
+            Ok(status @ 500..) => {
+                answered_badly += pause;
+                format!("HTTP {status}")
+            }
             Ok(status) => {
                 return Outcome::Failed(format!("HTTP {status}: check url of {}", sink.name));
             }

@@ -60,8 +60,8 @@ pub struct InstanceConfig {
     pub start_timeout: Duration,
     /// How long a stop may take, saving included.
     pub stop_timeout: Duration,
-    /// The VIP may be put on `lo`.
-    pub may_drain: bool,
+    /// How long the VIP is kept on `lo` when it has left; zero if it may not be put there.
+    pub drain: Duration,
     /// The track file that says whether keepalived may hold the VIP here.
     pub eligible_file: PathBuf,
     /// The track file with what is added to the VRRP priority.

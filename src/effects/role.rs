@@ -11,8 +11,8 @@ use crate::model::redis::{Endpoint, RedisRole};
 use crate::wire::info::DataSet;
 use crate::wire::redis::{Error, Followed, Link};
 
-/// How long a replica-to-be waits until its target is somewhere else: longer than any sensible drain.
-const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a replica-to-be waits, beyond the drain, until its target is somewhere else.
+const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(7);
 /// How often it looks.
 const ELSEWHERE_LOOK: Duration = Duration::from_millis(50);
 /// How long a promotion waits for a master that goes on sending: one that lives steps down when it has lost the
@@ -41,6 +41,7 @@ impl Hands {
             Ok(Some(link)) => self.dismiss_clients(&link).await,
             Err(error) => return outcome_of(error),
         }
+        let patience = self.config.drain + ELSEWHERE_PATIENCE;
         let mut waited = Duration::ZERO;
         loop {
             match self.is_own(target).await {
@@ -48,7 +49,7 @@ impl Hands {
                 Ok(true) => {}
                 Err(why) => return Outcome::Failed(why),
             }
-            if waited >= ELSEWHERE_PATIENCE {
+            if waited >= patience {
                 return Outcome::Refused(format!("{target} is an address of this host"));
             }
             tokio::time::sleep(ELSEWHERE_LOOK).await;
@@ -70,7 +71,7 @@ impl Hands {
     /// that moment.
     async fn dismiss_clients(&self, link: &Link) {
         let vip = self.config.vip;
-        if self.config.may_drain
+        if !self.config.drain.is_zero()
             && matches!(self.tools.netlink.is_routed_here(vip).await, Ok(false))
         {
             let lent = self.drain.up(FAREWELL).await;
@@ -173,10 +174,12 @@ async fn caught_up(link: &Link) -> Result<DataSet, Error> {
 }
 
 /// Makes a master a replica of nobody, which refuses writes and keeps its data and its place in the
-/// replication stream, and returns the link to it; a replica stays what it is.
+/// replication stream; a replica stays what it is. Returns the link to a Redis that follows nobody now: it may have
+/// clients of the time when it was a master, also where an earlier order got no further than this.
 async fn step_down(link: Link) -> Result<Option<Link>, Error> {
-    if link.role().await?.role != RedisRole::Master {
-        return Ok(None);
+    let standing = link.role().await?;
+    if standing.role == RedisRole::Replica {
+        return Ok((standing.master == Some(nobody())).then_some(link));
     }
     link.follow(&nobody()).await?;
     Ok(Some(link))

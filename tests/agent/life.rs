@@ -1,6 +1,6 @@
 //! Bring-up, failover and back, crashes, stops.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::Duration;
@@ -191,6 +191,13 @@ fn silent_connections_are_closed_and_keep_nobody_out() {
     let connect = || UnixStream::connect(world.path("run/agent.sock")).unwrap();
     let silent: Vec<UnixStream> = (0..100).map(|_| connect()).collect();
     world.wants(0, "status");
+    let mut stalled = connect();
+    let head = b"POST /v1/pause HTTP/1.1\r\nhost: rha\r\ncontent-length: 10\r\n\r\n{";
+    stalled.write_all(head).unwrap();
+    let mut answer = [0; 64];
+    let length = stalled.read(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     for mut stream in silent {
         stream
             .set_read_timeout(Some(Duration::from_secs(30)))

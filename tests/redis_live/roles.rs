@@ -245,3 +245,18 @@ async fn stepping_down_first_keeps_the_place_in_the_stream() {
     assert!(stats.contains("sync_full:0"), "{stats}");
     assert!(stats.contains("sync_partial_ok:1"), "{stats}");
 }
+
+/// An order to follow that was overtaken had made it a replica of nobody, and got no further.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn clients_of_a_former_master_are_dismissed_by_whichever_order_comes_through() {
+    let former = Server::start(&["--replicaof", "127.0.0.1", "1"]).await;
+    let new = Server::start(&[]).await;
+    let mut client = std::net::TcpStream::connect(("127.0.0.1", former.port)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut bench = Bench::new(former.port, |_| {});
+    let target = target(new.port).endpoint;
+    let outcome = bench.carry_out(Effect::Follow { target }).await;
+    assert!(outcome.is_done(), "{outcome}");
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0, "it stays connected");
+}

@@ -185,7 +185,7 @@ impl Bench {
             unit: None,
             start_timeout: PATIENCE,
             stop_timeout: PATIENCE,
-            may_drain: false,
+            drain: Duration::ZERO,
             eligible_file: dir.path().join("eligible"),
             bias_file: dir.path().join("bias"),
         };
