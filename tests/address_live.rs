@@ -30,6 +30,7 @@ use tokio::time::{Instant, timeout};
 use namespace::{add_interface, inside, ip};
 
 const VIP: &str = "192.0.2.161";
+const HOUR: Duration = Duration::from_secs(3600);
 
 async fn is_on(netlink: &Netlink, address: &str, interface: &str) -> bool {
     let address: IpAddr = address.parse().unwrap();
@@ -50,8 +51,8 @@ async fn addresses_are_listed_added_and_removed() {
         let parsed: IpAddr = address.parse().unwrap();
         assert!(!is_on(&netlink, address, "lo").await);
         assert!(!netlink.is_routed_here(parsed).await.unwrap(), "{address}");
-        netlink.add(parsed, "lo").await.unwrap();
-        netlink.add(parsed, "lo").await.unwrap();
+        netlink.add(parsed, "lo", HOUR).await.unwrap();
+        netlink.add(parsed, "lo", HOUR).await.unwrap();
         assert!(is_on(&netlink, address, "lo").await, "{address}");
         assert!(netlink.is_routed_here(parsed).await.unwrap(), "{address}");
         assert!(!is_on(&netlink, address, "eth9").await);
@@ -60,13 +61,38 @@ async fn addresses_are_listed_added_and_removed() {
         assert!(!is_on(&netlink, address, "lo").await);
     }
     let error = netlink
-        .add(VIP.parse().unwrap(), "eth77")
+        .add(VIP.parse().unwrap(), "eth77", HOUR)
         .await
         .unwrap_err();
     assert_eq!(
         error.to_string(),
         "there is no interface eth77 on this host"
     );
+}
+
+/// A drain address must not outlive an agent that was killed.
+#[tokio::test]
+#[ignore = "needs namespaces"]
+async fn the_kernel_removes_an_address_whose_time_is_over() {
+    if !inside("the_kernel_removes_an_address_whose_time_is_over") {
+        return;
+    }
+    let netlink = Netlink::open().unwrap();
+    for address in [VIP, "2001:db8::161"] {
+        let parsed: IpAddr = address.parse().unwrap();
+        netlink
+            .add(parsed, "lo", Duration::from_millis(300))
+            .await
+            .unwrap();
+        assert!(is_on(&netlink, address, "lo").await, "{address}");
+    }
+    drop(netlink);
+    let netlink = Netlink::open().unwrap();
+    for address in [VIP, "2001:db8::161"] {
+        while is_on(&netlink, address, "lo").await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -103,9 +129,12 @@ async fn the_watch_sees_the_vip_on_its_interface_only() {
         }
     };
     // On lo it is a drain address and no VIP: only what follows is reported.
-    netlink.add(VIP.parse().unwrap(), "lo").await.unwrap();
+    netlink.add(VIP.parse().unwrap(), "lo", HOUR).await.unwrap();
     let began = Instant::now();
-    netlink.add(VIP.parse().unwrap(), "eth9").await.unwrap();
+    netlink
+        .add(VIP.parse().unwrap(), "eth9", HOUR)
+        .await
+        .unwrap();
     assert_eq!(next().await, ("one".to_owned(), true));
     eprintln!(
         "VIP seen {} us after it was ordered",
@@ -214,7 +243,7 @@ async fn the_drain_address_stands_before_the_vip_is_given_up_and_not_for_ever() 
     assert!(!is_on(&netlink, VIP, "lo").await, "the timer takes it away");
 
     assert!(!executor.remove_stale_drain().await.unwrap());
-    netlink.add(VIP.parse().unwrap(), "lo").await.unwrap();
+    netlink.add(VIP.parse().unwrap(), "lo", HOUR).await.unwrap();
     assert!(
         executor.remove_stale_drain().await.unwrap(),
         "left behind by a crash"

@@ -171,6 +171,15 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
             }
             world.reload(node);
         }
+        ["delete", "track", "file", "of", node] => {
+            let node = find(world, node)?;
+            world.nodes[node].eligible = false;
+            world.track_file_written(node);
+        }
+        ["vip", "by", "hand", verb @ ("add" | "remove"), node] => {
+            let node = find(world, node)?;
+            world.set_vip(node, *verb == "add");
+        }
         ["repeat", "line", node] => {
             let node = find(world, node)?;
             world.repeat_line(node);

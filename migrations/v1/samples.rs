@@ -295,7 +295,7 @@ fn later_events() -> Vec<Event> {
     events
 }
 
-const DEADLINES: [Deadline; 8] = [
+const DEADLINES: [Deadline; 9] = [
     Deadline::Negotiation,
     Deadline::Retry,
     Deadline::Unserved,
@@ -304,9 +304,10 @@ const DEADLINES: [Deadline; 8] = [
     Deadline::KeepalivedGone,
     Deadline::Repeat,
     Deadline::PauseExpiry,
+    Deadline::Conflict,
 ];
 
-const ALARMS: [AlarmKind; 10] = [
+const ALARMS: [AlarmKind; 12] = [
     AlarmKind::TookOver,
     AlarmKind::NoReplica,
     AlarmKind::Unserved,
@@ -317,6 +318,8 @@ const ALARMS: [AlarmKind; 10] = [
     AlarmKind::KeepalivedGone,
     AlarmKind::VrrpFault,
     AlarmKind::JournalTrouble,
+    AlarmKind::TwoPrimaries,
+    AlarmKind::NotifyLost,
 ];
 
 /// A transition from every role to the one behind it, and every effect and note.

@@ -103,7 +103,7 @@ struct Seen {
     effects: [bool; 9],
     outcomes: [bool; 5],
     notes: [bool; 6],
-    deadlines: [bool; 8],
+    deadlines: [bool; 9],
 }
 
 impl Seen {
@@ -189,6 +189,7 @@ impl Seen {
             Deadline::KeepalivedGone => 5,
             Deadline::Repeat => 6,
             Deadline::PauseExpiry => 7,
+            Deadline::Conflict => 8,
         };
         self.deadlines[index] = true;
     }

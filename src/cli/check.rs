@@ -10,6 +10,7 @@ use super::{exit, source};
 use crate::agent::api;
 use crate::agent::direct::Direct;
 use crate::config::{Config, Paths};
+use crate::model::redis::RedisRole;
 
 /// An agent answers within a millisecond; keepalived waits for the check only until the next is due.
 const AGENT_PATIENCE: Duration = Duration::from_millis(300);
@@ -17,8 +18,8 @@ const AGENT_PATIENCE: Duration = Duration::from_millis(300);
 /// Tell keepalived whether Redis is well here
 ///
 /// For a vrrp_script. The agent answers with what its fall and rise counters say, and that all is well while it is
-/// paused: then the VIP stays where it is. While no agent runs, the check asks Redis itself, once. Exit status: 0 if
-/// Redis is well, 1 if not.
+/// paused: then the VIP stays where it is. While no agent runs, the check asks Redis itself, once, and only a master
+/// is well: nobody could promote a replica. Exit status: 0 if Redis is well, 1 if not.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// The instance; can be left out where there is only one
@@ -31,19 +32,26 @@ pub struct CheckArgs {
 /// No such instance.
 pub fn run(args: &CheckArgs, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
     let instance = source::instance(config, args.instance.as_deref())?;
-    if let Some(answer) = ask_agent(&config.paths.agent_socket(), &instance.name, out) {
-        return answer;
-    }
+    let socket = config.paths.agent_socket();
+    let no_agent = match ask_agent(&socket, &instance.name, out) {
+        Ok(answer) => return answer,
+        Err(why) => why,
+    };
     let probe = Direct::new(config, instance)?.probe()?;
-    if probe.grade.is_ready() {
-        writeln!(out, "ok (asked Redis itself: no agent answers)")?;
-        return Ok(exit::OK);
-    }
-    Err(Problem::failed(format!(
-        "redis: {} (asked itself: no agent answers)",
-        probe.grade
-    ))
-    .into())
+    let master = probe
+        .observation
+        .is_some_and(|seen| seen.role == RedisRole::Master);
+    let trouble = match probe.grade {
+        grade if !grade.is_ready() => grade.word(),
+        // Nobody is here to promote it.
+        _ if !master => "a replica",
+        _ => {
+            writeln!(out, "ok (asked Redis itself: {no_agent})")?;
+            return Ok(exit::OK);
+        }
+    };
+    let text = format!("redis: {trouble} (asked itself: {no_agent})");
+    Err(Problem::failed(text).into())
 }
 
 /// What the agent says where the configuration cannot be read; `None` where no agent can be asked. A running agent
@@ -59,7 +67,7 @@ pub fn without_config(
         state: PathBuf::new(),
         runtime: runtime_dir(&text).into(),
     };
-    ask_agent(&paths.agent_socket(), instance, out)
+    ask_agent(&paths.agent_socket(), instance, out).ok()
 }
 
 /// The value of `runtime`, in a file that need not be TOML as a whole.
@@ -73,20 +81,27 @@ fn runtime_dir(text: &str) -> &str {
     text.lines().find_map(value).unwrap_or("/run/rha")
 }
 
-/// `None` from an agent that does not answer, or knows nothing of the instance: it is as good as none.
-fn ask_agent(socket: &Path, instance: &str, out: &mut dyn Write) -> Option<anyhow::Result<u8>> {
-    let client = Client::connect(socket).ok()??;
-    match client
-        .ask(&format!("{}/{instance}", api::CHECK), AGENT_PATIENCE)
-        .ok()?
-    {
-        (200, text) => Some(
-            write!(out, "{text}")
-                .map(|()| exit::OK)
-                .map_err(anyhow::Error::from),
-        ),
-        (503, text) => Some(Err(Problem::failed(text.trim().to_owned()).into())),
-        _ => None,
+/// Why no agent's word counts.
+const NO_AGENT: &str = "no agent answers";
+
+/// What the agent says; an error from one that does not answer, or knows nothing of the instance.
+fn ask_agent(
+    socket: &Path,
+    instance: &str,
+    out: &mut dyn Write,
+) -> Result<anyhow::Result<u8>, &'static str> {
+    let client = match Client::connect(socket) {
+        Ok(Some(client)) => client,
+        Ok(None) => return Err(NO_AGENT),
+        Err(_) => return Err("the agent's socket may not be used, or hangs"),
+    };
+    let path = format!("{}/{instance}", api::CHECK);
+    match client.ask(&path, AGENT_PATIENCE).map_err(|_| NO_AGENT)? {
+        (200, text) => Ok(write!(out, "{text}")
+            .map(|()| exit::OK)
+            .map_err(anyhow::Error::from)),
+        (503, text) => Ok(Err(Problem::failed(text.trim().to_owned()).into())),
+        _ => Err("the agent knows nothing of it yet"),
     }
 }
 

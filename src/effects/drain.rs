@@ -66,7 +66,9 @@ impl Drain {
         }
         // The earlier timer must not end what is asked for here.
         self.disarm();
-        if let Err(error) = self.netlink.add(*vip, LOOPBACK).await {
+        // A second more than the timer here, for the case that this process is gone by then.
+        let lifetime = hold + Duration::from_secs(1);
+        if let Err(error) = self.netlink.add(*vip, LOOPBACK, lifetime).await {
             return Outcome::Failed(error.to_string());
         }
         let (netlink, vip) = (self.netlink.clone(), *vip);

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Hands, REDIS_PATIENCE, outcome_of};
 use crate::model::effect::Outcome;
-use crate::model::redis::{Endpoint, RedisRole};
+use crate::model::redis::Endpoint;
 use crate::wire::info::DataSet;
 use crate::wire::redis::{Error, Followed, Link};
 
@@ -36,7 +36,7 @@ impl Hands {
     /// is told to follow itself does so, silently and for ever, it waits while the target is an address of
     /// this host: the VIP that is leaving, or its drain address.
     pub(super) async fn follow(&self, target: &Endpoint) -> Outcome {
-        match self.within_patience(step_down).await {
+        match self.step_down(target).await {
             Ok(None) => {}
             Ok(Some(link)) => self.dismiss_clients(&link).await,
             Err(error) => return outcome_of(error),
@@ -63,6 +63,24 @@ impl Hands {
             Ok(Followed::Changed | Followed::SteppedDown) => Outcome::Done(String::new()),
             Err(error) => outcome_of(error),
         }
+    }
+
+    /// Makes a master, and a replica of itself, a replica of nobody, which refuses writes and keeps its data and its
+    /// place in the replication stream. Returns the link to a Redis that follows nobody now: it may have clients of
+    /// the time when it was a master, also where an earlier order got no further than this.
+    async fn step_down(&self, target: &Endpoint) -> Result<Option<Link>, Error> {
+        let asked = self.within_patience(|link| async move { Ok((link.role().await?, link)) });
+        let (standing, link) = asked.await?;
+        match standing.master {
+            Some(master) if master == nobody() => return Ok(Some(link)),
+            Some(master) if master == *target => return Ok(None),
+            Some(master) if !self.is_own(&master).await.unwrap_or(false) => return Ok(None),
+            _ => {}
+        }
+        timeout(REDIS_PATIENCE, link.follow(&nobody()))
+            .await
+            .unwrap_or(Err(Error::Timeout))?;
+        Ok(Some(link))
     }
 
     /// Clients that stay connected to a former master would go on reading old data from it and be refused with
@@ -171,18 +189,6 @@ async fn caught_up(link: &Link) -> Result<DataSet, Error> {
         }
     }
     Ok(seen)
-}
-
-/// Makes a master a replica of nobody, which refuses writes and keeps its data and its place in the
-/// replication stream; a replica stays what it is. Returns the link to a Redis that follows nobody now: it may have
-/// clients of the time when it was a master, also where an earlier order got no further than this.
-async fn step_down(link: Link) -> Result<Option<Link>, Error> {
-    let standing = link.role().await?;
-    if standing.role == RedisRole::Replica {
-        return Ok((standing.master == Some(nobody())).then_some(link));
-    }
-    link.follow(&nobody()).await?;
-    Ok(Some(link))
 }
 
 /// Port 1 of the loopback: where no Redis is.

@@ -24,6 +24,9 @@ fn replace(file: &Path, value: i32) -> io::Result<()> {
     temporary.push(name);
     temporary.push(".tmp");
     let temporary = file.with_file_name(temporary);
+    if let Some(directory) = file.parent() {
+        fs::create_dir_all(directory)?;
+    }
     fs::write(&temporary, format!("{value}\n"))?;
     fs::rename(&temporary, file)
 }
@@ -49,10 +52,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_directory_is_named() {
-        let Outcome::Failed(why) = write(Path::new("/nonexistent/track/eligible"), 1) else {
-            panic!("a missing directory cannot be written to");
+    fn a_directory_is_made_or_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("track/eligible");
+        assert!(write(&file, 1).is_done(), "a missing directory is made");
+        let beneath = file.join("eligible");
+        let Outcome::Failed(why) = write(&beneath, 1) else {
+            panic!("a file is no directory");
         };
-        assert!(why.contains("/nonexistent/track/eligible"), "{why}");
+        assert!(why.contains(&beneath.display().to_string()), "{why}");
     }
 }

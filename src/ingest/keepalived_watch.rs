@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::Incoming;
 use crate::model::event::Event;
-use crate::wire::process::{KEEPALIVED, Process};
+use crate::wire::process::{KEEPALIVED, Process, is_running_here};
 
 /// How often a keepalived that is gone is looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -18,41 +18,75 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct KeepalivedWatch {
     pidfile: PathBuf,
-    running: Option<bool>,
-    process: Option<Process>,
+    /// What keepalived is called.
+    program: &'static str,
+    seen: Seen,
+}
+
+/// What a look found.
+#[derive(Debug)]
+enum Seen {
+    Running(Process),
+    Gone,
+    /// The pidfile cannot be read.
+    Unknown,
+    /// keepalived runs, and the pidfile does not name it. Nothing is done on the word of such a file: a keepalived
+    /// that lives takes its VIP back when it is taken away.
+    Misnamed,
+}
+
+impl Seen {
+    fn running(&self) -> Option<bool> {
+        match self {
+            Self::Running(_) => Some(true),
+            Self::Gone => Some(false),
+            Self::Unknown | Self::Misnamed => None,
+        }
+    }
 }
 
 impl KeepalivedWatch {
     /// Looks.
     #[must_use]
     pub fn open(pidfile: PathBuf) -> Self {
-        let (running, process) = look(&pidfile);
-        Self {
-            pidfile,
-            running,
-            process,
-        }
+        Self::of(KEEPALIVED, pidfile)
     }
 
-    /// Whether keepalived ran at the last look; `None` where the pidfile cannot be read.
+    fn of(program: &'static str, pidfile: PathBuf) -> Self {
+        let seen = look(&pidfile, program);
+        let watch = Self {
+            pidfile,
+            program,
+            seen,
+        };
+        watch.warn();
+        watch
+    }
+
+    /// Whether keepalived ran at the last look; `None` where that is not known.
     #[must_use]
     pub fn running(&self) -> Option<bool> {
-        self.running
+        self.seen.running()
     }
 
     /// Reports each change since [`Self::open`] for each of `instances`, until the receiver is gone.
     pub async fn run(mut self, instances: Vec<String>, events: mpsc::Sender<Incoming>) {
+        let mut told = self.running();
         loop {
-            match &self.process {
+            match &self.seen {
                 // The exit is seen at once. What the pidfile says while the process lives does not matter.
-                Some(process) => process.exited().await,
-                None => tokio::time::sleep(LOOK_AGAIN).await,
+                Seen::Running(process) => process.exited().await,
+                _ => tokio::time::sleep(LOOK_AGAIN).await,
             }
-            let before = self.running;
-            (self.running, self.process) = look(&self.pidfile);
-            let Some(running) = self.running.filter(|_| self.running != before) else {
+            let before =
+                std::mem::replace(&mut self.seen, look(&self.pidfile, self.program)).running();
+            if self.running() != before {
+                self.warn();
+            }
+            let Some(running) = self.running().filter(|running| told != Some(*running)) else {
                 continue;
             };
+            told = Some(running);
             for instance in &instances {
                 let event = Event::KeepalivedChanged { running };
                 let incoming = Incoming {
@@ -66,17 +100,29 @@ impl KeepalivedWatch {
             }
         }
     }
+
+    fn warn(&self) {
+        if matches!(self.seen, Seen::Misnamed) {
+            tracing::warn!(
+                pidfile = %self.pidfile.display(),
+                "keepalived runs, but the pidfile does not name it: see pidfile in [keepalived] of rha.toml"
+            );
+        }
+    }
 }
 
-fn look(pidfile: &Path) -> (Option<bool>, Option<Process>) {
+fn look(pidfile: &Path, program: &str) -> Seen {
     let pid = match fs::read_to_string(pidfile) {
         Ok(text) => text.trim().parse().ok(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(_) => return (None, None),
+        Err(_) => return Seen::Unknown,
     };
     // A pidfile may be stale and its number another process's: only a living keepalived counts.
-    let process = pid.and_then(|pid| Process::open(pid, KEEPALIVED));
-    (Some(process.is_some()), process)
+    match pid.and_then(|pid| Process::open(pid, &[program])) {
+        Some(process) => Seen::Running(process),
+        None if is_running_here(program) => Seen::Misnamed,
+        None => Seen::Gone,
+    }
 }
 
 #[cfg(test)]
@@ -85,13 +131,22 @@ mod tests {
 
     use super::*;
 
-    /// A process that is called keepalived and does nothing.
+    /// A name that no other test uses, nor this machine.
+    const NAME: &str = "rha-kept";
+
+    /// A process that is called so and does nothing.
     fn pretend(dir: &Path) -> Child {
-        let program = dir.join("keepalived");
+        let program = dir.join(NAME);
         if !program.exists() {
             fs::copy("/bin/sleep", &program).unwrap();
         }
-        Command::new(program).arg("60").spawn().unwrap()
+        let child = Command::new(program).arg("60").spawn().unwrap();
+        // It may not be called so yet.
+        let comm = format!("/proc/{}/comm", child.id());
+        while fs::read_to_string(&comm).unwrap().trim() != NAME {
+            std::thread::yield_now();
+        }
+        child
     }
 
     async fn next(events: &mut mpsc::Receiver<Incoming>) -> (String, bool) {
@@ -108,20 +163,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let pidfile = dir.path().join("keepalived.pid");
         assert_eq!(
-            KeepalivedWatch::open(pidfile.clone()).running(),
+            KeepalivedWatch::of(NAME, pidfile.clone()).running(),
             Some(false),
             "no pidfile"
         );
         fs::write(&pidfile, format!("{}\n", std::process::id())).unwrap();
         assert_eq!(
-            KeepalivedWatch::open(pidfile.clone()).running(),
+            KeepalivedWatch::of(NAME, pidfile.clone()).running(),
             Some(false),
             "not keepalived"
         );
 
         let mut first = pretend(dir.path());
         fs::write(&pidfile, format!("{}\n", first.id())).unwrap();
-        let watch = KeepalivedWatch::open(pidfile.clone());
+        let watch = KeepalivedWatch::of(NAME, pidfile.clone());
         assert_eq!(watch.running(), Some(true));
         let (sender, mut events) = mpsc::channel(8);
         tokio::spawn(watch.run(vec!["a".to_owned(), "b".to_owned()], sender));
@@ -131,6 +186,11 @@ mod tests {
         first.wait().unwrap();
 
         let mut second = pretend(dir.path());
+        assert_eq!(
+            KeepalivedWatch::of(NAME, dir.path().join("wrong")).running(),
+            None,
+            "it runs, under another pidfile"
+        );
         fs::write(&pidfile, second.id().to_string()).unwrap();
         assert_eq!(next(&mut events).await, ("a".to_owned(), true));
         assert_eq!(next(&mut events).await, ("b".to_owned(), true));

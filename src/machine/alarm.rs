@@ -1,22 +1,22 @@
 //! Alarm deduplication: a pure function of the incident. First, repeat, resolved, suppressed.
 //!
-//! Within an incident an alarm is sent once; a second one of another kind is sent only if it is
-//! louder than all before it. When its cause is over or the role settles, each alarm that was raised is
+//! Within an incident an alarm is sent once, and not at all while another one says the same trouble or its
+//! cause ([`AlarmKind::covered_by`]). When its cause is over or the role settles, each alarm that was raised is
 //! resolved once.
 
 use std::borrow::Cow;
 
-use super::apply::Draft;
+use super::apply::{Draft, open_incident};
 use super::state::{Stamp, State, arm};
-use super::table::Row;
 use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
 use crate::model::decision::Note;
 use crate::model::effect::Effect;
 use crate::model::event::Deadline;
 use crate::model::redis::Grade;
+use crate::model::role::Role;
 
 /// Raises `kind` in the open incident, or records why not.
-pub(super) fn raise(state: &mut State, draft: &mut Draft, kind: AlarmKind, row: &Row) {
+pub(super) fn raise(state: &mut State, draft: &mut Draft, kind: AlarmKind, because: &str) {
     let Some(incident) = &mut state.incident else {
         return;
     };
@@ -24,17 +24,16 @@ pub(super) fn raise(state: &mut State, draft: &mut Draft, kind: AlarmKind, row: 
         suppress(draft, kind, "said already in this incident");
         return;
     }
-    let loudest = incident.raised.keys().map(|raised| raised.severity()).max();
-    if loudest.is_some_and(|loudest| loudest >= kind.severity()) {
-        suppress(
-            draft,
-            kind,
-            "a louder or equal alarm of this incident is out",
-        );
+    let cover = kind.covered_by().iter();
+    if let Some(other) = cover
+        .copied()
+        .find(|other| incident.raised.contains_key(other))
+    {
+        suppress(draft, kind, &format!("{other} is out"));
         return;
     }
-    incident.raised.insert(kind, row.because.to_owned());
-    send(state, draft, kind, AlarmStatus::Raised, row.because);
+    incident.raised.insert(kind, because.to_owned());
+    send(state, draft, kind, AlarmStatus::Raised, because);
     arm_repeat(state, draft.stamp);
 }
 
@@ -52,10 +51,10 @@ pub(super) fn arm_repeat(state: &mut State, stamp: Stamp) {
 }
 
 /// Records an alarm that is not sent.
-pub(super) fn suppress(draft: &mut Draft, kind: AlarmKind, why: &'static str) {
+pub(super) fn suppress(draft: &mut Draft, kind: AlarmKind, why: &str) {
     draft.notes.push(Note::AlarmSuppressed {
         kind,
-        why: Cow::Borrowed(why),
+        why: Cow::Owned(why.to_owned()),
     });
 }
 
@@ -99,12 +98,34 @@ pub(super) fn resolve(state: &mut State, draft: &mut Draft, kind: AlarmKind) {
     send(state, draft, kind, AlarmStatus::Resolved, "");
 }
 
-/// Takes back what a check has shown to be over.
-pub(super) fn resolve_over(state: &mut State, draft: &mut Draft) {
+/// Raises and takes back what is no answer to an event, but true or not: lines of keepalived's that do not
+/// arrive, credentials and writes that Redis accepts again.
+pub(super) fn keep_true(state: &mut State, draft: &mut Draft) {
+    if state.unheard && !is_out(state, AlarmKind::NotifyLost) {
+        open_incident(state, draft);
+        raise(state, draft, AlarmKind::NotifyLost, UNHEARD);
+    }
+    if !state.unheard {
+        resolve(state, draft, AlarmKind::NotifyLost);
+    }
+    if !(state.peer_serves() && (state.role == Role::Primary || state.vip_here)) {
+        resolve(state, draft, AlarmKind::TwoPrimaries);
+    }
     if state.grade.is_some_and(Grade::is_ready) {
         resolve(state, draft, AlarmKind::AuthRefused);
         resolve(state, draft, AlarmKind::Misconfigured);
     }
+}
+
+const UNHEARD: &str =
+    "keepalived moved the VIP, and its line did not arrive: failovers wait for the VIP itself.";
+
+/// It is raised, and not taken back.
+pub(super) fn is_out(state: &State, kind: AlarmKind) -> bool {
+    state
+        .incident
+        .as_ref()
+        .is_some_and(|incident| incident.raised.contains_key(&kind))
 }
 
 fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, because: &str) {
@@ -153,7 +174,7 @@ fn headline(kind: AlarmKind) -> &'static str {
     match kind {
         AlarmKind::TookOver => "New MASTER",
         AlarmKind::NoReplica => "Replica missing",
-        AlarmKind::Unserved => "Fault: Redis is down and nobody serves",
+        AlarmKind::Unserved => "Fault: nobody serves",
         AlarmKind::PromotionHeld => "Promotion held",
         AlarmKind::EffectFailed => "An order failed",
         AlarmKind::AuthRefused => "Redis refuses the password",
@@ -161,6 +182,8 @@ fn headline(kind: AlarmKind) -> &'static str {
         AlarmKind::KeepalivedGone => "keepalived is not running",
         AlarmKind::VrrpFault => "Fault: keepalived",
         AlarmKind::JournalTrouble => "Journal trouble",
+        AlarmKind::TwoPrimaries => "Two nodes serve",
+        AlarmKind::NotifyLost => "keepalived is not heard",
     }
 }
 
@@ -173,7 +196,9 @@ fn advice(kind: AlarmKind) -> &'static str {
         AlarmKind::NoReplica => {
             "Writes are served, but with fewer copies than configured: look at the other nodes."
         }
-        AlarmKind::Unserved => "Start Redis on either node: rha redis start.",
+        AlarmKind::Unserved => {
+            "Look at both nodes with rha status: start what is down, Redis with rha redis start."
+        }
         AlarmKind::PromotionHeld => {
             "Nobody serves writes until the gate opens: rha history says which guard shut it, rha resume ends a pause."
         }
@@ -183,7 +208,18 @@ fn advice(kind: AlarmKind) -> &'static str {
         }
         AlarmKind::Misconfigured => "Look at Redis' log and at the disk that it saves to.",
         AlarmKind::KeepalivedGone => "Start keepalived on this node.",
-        AlarmKind::VrrpFault => "Look at the interface and at keepalived's log.",
+        AlarmKind::VrrpFault => {
+            "Look at the interface and at keepalived's log; reload keepalived if the directory of the track files \
+             was replaced."
+        }
         AlarmKind::JournalTrouble => "Look at rha's log; rha verify checks the journal.",
+        AlarmKind::TwoPrimaries => {
+            "Writes to one of them will be lost. Look at both with rha status: stop keepalived on the one that is to \
+             give way, and see why the two do not hear each other's adverts."
+        }
+        AlarmKind::NotifyLost => {
+            "See that rha-event runs and follows the FIFO that keepalived.conf names; reload keepalived if the FIFO \
+             was replaced."
+        }
     }
 }

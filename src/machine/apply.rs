@@ -133,13 +133,12 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
         }
         Order::Rewrite => {
             state.unwritten = false;
-            if let Some(eligible) = state.eligible {
-                draft.order(state, OrderKind::Track, Effect::SetEligible { eligible });
-            }
+            rewrite_eligible(state, draft);
             if let Some(bias) = state.bias {
                 draft.order(state, OrderKind::Track, Effect::SetBias { bias });
             }
         }
+        Order::RewriteEligible => rewrite_eligible(state, draft),
         Order::Drain if state.settings.drain_ms == 0 => {}
         // Without its outcome being waited for: a refused drain costs a second, not the failover.
         Order::Drain => draft.effects.push(Effect::Drain {
@@ -150,7 +149,7 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
         Order::StopRedis => draft.order(state, OrderKind::Other, Effect::StopRedis),
         Order::Raise(kind) => {
             open_incident(state, draft);
-            alarm::raise(state, draft, kind, row);
+            alarm::raise(state, draft, kind, row.because);
         }
         Order::Suppress(kind, why) => alarm::suppress(draft, kind, why),
         Order::Resolve(kind) => alarm::resolve(state, draft, kind),
@@ -177,6 +176,12 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
     }
 }
 
+fn rewrite_eligible(state: &mut State, draft: &mut Draft) {
+    if let Some(eligible) = state.eligible {
+        draft.order(state, OrderKind::Track, Effect::SetEligible { eligible });
+    }
+}
+
 /// How long a timer that the table sets runs, in milliseconds.
 fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
     let settings = &state.settings;
@@ -189,7 +194,11 @@ fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
             state.retries = state.retries.saturating_add(1);
             wait
         }
-        Deadline::Unserved => settings.unserved_ms,
+        // A first start takes its time, and somebody is there to watch it.
+        Deadline::Unserved if !state.has_been_served() => {
+            settings.unserved_ms.max(settings.redundancy_ms)
+        }
+        Deadline::Unserved | Deadline::Conflict => settings.unserved_ms,
         Deadline::Redundancy => settings.redundancy_ms,
         Deadline::Reconcile => settings.reconcile_ms,
         Deadline::KeepalivedGone => settings.keepalived_gone_ms,
@@ -197,7 +206,7 @@ fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
     }
 }
 
-fn open_incident(state: &mut State, draft: &mut Draft) {
+pub(super) fn open_incident(state: &mut State, draft: &mut Draft) {
     if state.incident.is_some() {
         return;
     }
@@ -223,13 +232,6 @@ pub(super) fn settle(state: &mut State, draft: &mut Draft) {
     draft.notes.push(Note::IncidentClosed(id));
 }
 
-fn is_out(state: &State, kind: AlarmKind) -> bool {
-    state
-        .incident
-        .as_ref()
-        .is_some_and(|incident| incident.raised.contains_key(&kind))
-}
-
 /// Primary with a replica, or a replica with a live link; nothing under way, Redis answering. That an order
 /// failed is not taken back while a track file is being written once more.
 fn is_settled(state: &State) -> bool {
@@ -240,7 +242,8 @@ fn is_settled(state: &State) -> bool {
     if !answering
         || guard::Guard::OrderPending.holds(state)
         || state.unwritten
-        || (state.is_pending(OrderKind::Track) && is_out(state, AlarmKind::EffectFailed))
+        || state.unheard
+        || (state.is_pending(OrderKind::Track) && alarm::is_out(state, AlarmKind::EffectFailed))
         || state.keepalived == Some(false)
         || state.deadlines.contains_key(&Deadline::Retry)
     {
@@ -251,6 +254,7 @@ fn is_settled(state: &State) -> bool {
             state.is_vrrp_master()
                 && state.redis_role() == Some(RedisRole::Master)
                 && !guard::Guard::Lonely.holds(state)
+                && !state.peer_serves()
         }
         Role::Replica if state.vrrp != Some(VrrpState::Backup) => false,
         Role::Replica | Role::Stopped => state

@@ -7,7 +7,7 @@ use super::health::Change;
 use super::observe::Observed;
 use super::state::{Peer, State};
 use super::table::Trigger;
-use crate::model::redis::{Grade, Probe, RedisRole};
+use crate::model::redis::{Grade, Observation, Probe, RedisId, RedisRole};
 use crate::model::role::Role;
 
 /// The process ended, or another one answers in its place: either way its data set may be new.
@@ -27,7 +27,9 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
     if let Some(seen) = &probe.observation {
         let restarted = state.run_id.is_some_and(|known| known != seen.run_id);
         // A new process has what it found on its disk.
-        state.partial &= !restarted;
+        if restarted {
+            state.partial = None;
+        }
         state.run_id = Some(seen.run_id);
         if restarted && state.is_up() {
             return gone(state);
@@ -35,8 +37,7 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
         if seen.role == RedisRole::Replica && seen.link_up {
             state.linked_once = true;
         }
-        let complete = seen.role == RedisRole::Master || seen.link_up;
-        state.partial = !complete && (state.partial || seen.sync_in_progress);
+        state.partial = partial(state.partial, seen);
     }
     if !state.live && probe.grade == Grade::Refused {
         // Whatever ran before the agent started runs no longer: that is an exit, not a bad check.
@@ -97,6 +98,19 @@ fn has_drifted(state: &mut State, probe: &Probe) -> bool {
     drifted
 }
 
+/// Where a synchronisation began that has not been seen to end well. Redis takes the replication id of its master, and
+/// a place in that stream, when it has all of it.
+fn partial(before: Option<(RedisId, i64)>, seen: &Observation) -> Option<(RedisId, i64)> {
+    let place = (seen.replid, seen.offset);
+    if seen.role == RedisRole::Master || seen.link_up {
+        None
+    } else if seen.sync_in_progress {
+        before.or(Some(place))
+    } else {
+        before.filter(|began| *began == place)
+    }
+}
+
 /// A check of another node's Redis.
 pub(super) fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Observed {
     let fall = state.settings.fall.max(1);
@@ -120,6 +134,10 @@ pub(super) fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Obser
     match (served, peer.serves) {
         (true, false) => Trigger::PeerLost.into(),
         (false, true) => Trigger::PeerServes.into(),
+        // An idle Redis takes up to ten seconds to tell of its replica; the replica knows at once.
+        _ if state.role == Role::Primary && state.is_newest() && state.peers_attached() > 0 => {
+            Trigger::ReplicaAttached.into()
+        }
         _ => Observed::default(),
     }
 }

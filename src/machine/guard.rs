@@ -1,7 +1,7 @@
 //! The named conditions of the table, and the promotion gate.
 
 use super::health::Status;
-use super::state::{OrderKind, State};
+use super::state::{OrderKind, Peer, State};
 use crate::model::event::Deadline;
 use crate::model::redis::{Grade, Observation, RedisRole};
 use crate::model::vrrp::VrrpState;
@@ -53,6 +53,16 @@ pub enum Guard {
     Lonely,
     /// A role order to Redis is on its way.
     OrderPending,
+    /// Another node's Redis answered its last check.
+    PeerAnswers,
+    /// Another node's Redis was a master in its last check.
+    PeerServesNow,
+    /// Another node's Redis is a replica that could be promoted, as far as its last check tells.
+    CandidateElsewhere,
+    /// The VIP is here against keepalived's word, and another node serves.
+    Contested,
+    /// Redis was told to follow its own address.
+    FollowsItself,
 }
 
 impl Guard {
@@ -82,6 +92,11 @@ impl Guard {
             Self::PeerServes => "peer-serves",
             Self::Lonely => "lonely",
             Self::OrderPending => "order-pending",
+            Self::PeerAnswers => "peer-answers",
+            Self::PeerServesNow => "peer-serves-now",
+            Self::CandidateElsewhere => "candidate-elsewhere",
+            Self::Contested => "contested",
+            Self::FollowsItself => "follows-itself",
         }
     }
 
@@ -99,7 +114,7 @@ impl Guard {
             Self::Answers => state.grade.is_some_and(Grade::is_ready),
             Self::LedAllAlong => state.led,
             Self::Persistent => state.retries >= 2,
-            Self::CopyPartial => state.partial,
+            Self::CopyPartial => state.partial.is_some(),
             Self::Unwritten => state.unwritten,
             Self::RetryArmed => state.deadlines.contains_key(&Deadline::Retry),
             Self::Ineligible => state.eligible == Some(false),
@@ -114,12 +129,41 @@ impl Guard {
             Self::FirstStart => state.settings.rank > 0 && state.epoch == 0 && !state.linked_once,
             Self::HasHistory => state.epoch > 0 || state.linked_once,
             Self::PeerServes => state.peer_serves(),
-            Self::Lonely => usize::from(state.replicas_online()) < state.settings.peers.len(),
+            Self::Lonely => is_lonely(state),
             Self::OrderPending => {
                 state.is_pending(OrderKind::Promote) || state.is_pending(OrderKind::Follow)
             }
+            Self::PeerAnswers => state.peers.values().any(Peer::answers),
+            Self::PeerServesNow => state.peer_serves_now(),
+            Self::CandidateElsewhere => state.peers.values().any(is_candidate),
+            Self::Contested => state.vip_is_contested(),
+            Self::FollowsItself => follows_itself(state),
         }
     }
+}
+
+/// Not every other node is attached. The local Redis counts replicas, which may be others than these nodes; each node
+/// knows of itself, where it can be asked.
+fn is_lonely(state: &State) -> bool {
+    let nodes = state.settings.peers.len();
+    let can_be_asked = |name: &String| {
+        let peer = state.peers.get(name);
+        peer.is_some_and(|peer| peer.observation.is_some())
+    };
+    let silent = state
+        .settings
+        .peers
+        .iter()
+        .filter(|name| !can_be_asked(name))
+        .count();
+    usize::from(state.replicas_online()) < nodes || state.peers_attached() + silent < nodes
+}
+
+fn is_candidate(peer: &Peer) -> bool {
+    let seen = peer.observation.as_ref().filter(|_| peer.answers());
+    seen.is_some_and(|seen| {
+        seen.role == RedisRole::Replica && !seen.loading && !seen.sync_in_progress
+    })
 }
 
 /// A guard of the promotion gate: name, sentence, and whether it lets the promotion through.
@@ -169,7 +213,7 @@ pub const GATE: [GateGuard; 6] = [
     GateGuard {
         name: "copy-complete",
         asks: "Redis has not lost its primary in the middle of receiving a data set",
-        passes: |state| !state.partial,
+        passes: |state| state.partial.is_none(),
     },
     GateGuard {
         name: "not-following-itself",

@@ -19,6 +19,7 @@ mod health;
 mod observe;
 mod state;
 pub mod table;
+mod watch;
 
 pub use health::Health;
 pub use health::Status;
@@ -44,8 +45,9 @@ pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {
             let row = table::find(state, trigger);
             apply::apply(state, row, &mut draft);
         }
-        alarm::resolve_over(state, &mut draft);
+        alarm::keep_true(state, &mut draft);
         apply::settle(state, &mut draft);
+        watch::watch(state, stamp);
     }
     draft.into_decision()
 }

@@ -64,7 +64,13 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         Event::VrrpNotified(notified) => notified_of(state, &notified.notification),
         Event::VipChanged { here } => {
             state.vip_here = *here;
-            watch_agreement(state, stamp);
+            // keepalived moves the VIP before it says so: a disagreement counts only if it lasts.
+            arm(
+                state,
+                stamp,
+                Deadline::Reconcile,
+                state.settings.reconcile_ms,
+            );
             Observed::default()
         }
         Event::KeepalivedChanged { running } => {
@@ -84,7 +90,9 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         Event::RedisAttached { pid, run_id, .. } => {
             state.pid = Some(*pid);
             let restarted = state.run_id.is_some_and(|known| known != *run_id);
-            state.partial &= !restarted;
+            if restarted {
+                state.partial = None;
+            }
             state.run_id = Some(*run_id);
             if restarted && state.is_up() {
                 gone(state)
@@ -222,6 +230,7 @@ fn notified_of(state: &mut State, notification: &Notification) -> Observed {
     if notification.subject != Subject::Instance {
         return Observed::default();
     }
+    state.unheard = false;
     let Word::State(word) = notification.word else {
         return Observed::default();
     };
@@ -229,28 +238,11 @@ fn notified_of(state: &mut State, notification: &Notification) -> Observed {
         return Observed::noticed("a state that is not known");
     }
     state.vrrp = Some(word);
-    if state.vip_here == state.is_vrrp_master() {
-        state.deadlines.remove(&Deadline::Reconcile);
-    }
     match word {
         VrrpState::Master => Trigger::VipArrived.into(),
         VrrpState::Backup => Trigger::VipLeft.into(),
         VrrpState::Fault => Trigger::VrrpFaulted.into(),
         VrrpState::Stop | VrrpState::Deleted | VrrpState::Unknown => Trigger::VrrpStopped.into(),
-    }
-}
-
-/// keepalived moves the VIP before it says so: a disagreement counts only if it lasts.
-fn watch_agreement(state: &mut State, stamp: Stamp) {
-    if state.vip_here == state.is_vrrp_master() {
-        state.deadlines.remove(&Deadline::Reconcile);
-    } else {
-        arm(
-            state,
-            stamp,
-            Deadline::Reconcile,
-            state.settings.reconcile_ms,
-        );
     }
 }
 
@@ -265,12 +257,14 @@ fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
         Deadline::Redundancy => Trigger::RedundancyDue.into(),
         Deadline::KeepalivedGone => Trigger::KeepalivedLost.into(),
         Deadline::Repeat => Trigger::RepeatDue.into(),
+        Deadline::Conflict => Trigger::ConflictDue.into(),
         Deadline::PauseExpiry => {
             state.paused = None;
             Trigger::Review.into()
         }
         Deadline::Reconcile => {
             let note = believe_vip(state);
+            state.unheard |= note.is_some() && state.keepalived != Some(false);
             let trigger = note.is_some().then(|| {
                 if state.is_vrrp_master() {
                     Trigger::VipArrived

@@ -46,8 +46,9 @@ pub struct State {
     pub run_id: Option<RedisId>,
     /// Checks in a row in which Redis had another role than decided.
     pub drift: u16,
-    /// The data set is a part of one: a synchronisation has begun since the last complete one.
-    pub partial: bool,
+    /// The data set is being replaced, and may be a part of one: the replication id and offset that Redis told when
+    /// the synchronisation began. When it has ended well, it tells others.
+    pub partial: Option<(RedisId, i64)>,
     /// This node was primary before, and has been nothing but on its way back to it since.
     pub led: bool,
     /// This node has been a replica with a live link at least once.
@@ -58,6 +59,10 @@ pub struct State {
     pub orders: BTreeMap<EffectId, OrderKind>,
     /// Failed tries of the present role order.
     pub retries: u32,
+    /// Two nodes claimed the VIP at the last event: see [`Self::vip_is_contested`].
+    pub contested: bool,
+    /// keepalived moved the VIP, and no line has arrived since.
+    pub unheard: bool,
     /// A track file could not be written, or was written by an earlier agent: write both again.
     pub unwritten: bool,
     /// What the `eligible` file ought to say.
@@ -92,6 +97,14 @@ pub struct Peer {
     pub bad: u16,
     /// It was a master when it last answered, and has not failed `fall` checks since.
     pub serves: bool,
+}
+
+impl Peer {
+    /// Its last check was answered.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.grade.is_some_and(Grade::is_ready)
+    }
 }
 
 /// A pause.
@@ -172,7 +185,9 @@ impl Default for State {
             unwritten: false,
             eligible: None,
             bias: None,
-            partial: false,
+            partial: None,
+            contested: false,
+            unheard: false,
             deadlines: BTreeMap::new(),
             paused: None,
             incident: None,
@@ -220,10 +235,48 @@ impl State {
         self.settings.bias > 0 && self.bias == Some(self.settings.bias)
     }
 
+    /// Some node has led, as far as this one knows.
+    #[must_use]
+    pub fn has_been_served(&self) -> bool {
+        let led = |peer: &Peer| {
+            let seen = peer.observation.as_ref();
+            seen.is_some_and(|seen| seen.role == RedisRole::Master)
+        };
+        self.epoch > 0 || self.linked_once || self.peers.values().any(led)
+    }
+
     /// Some other node's Redis is a master.
     #[must_use]
     pub fn peer_serves(&self) -> bool {
         self.peers.values().any(|peer| peer.serves)
+    }
+
+    /// Some other node's Redis was a master in its last check.
+    #[must_use]
+    pub fn peer_serves_now(&self) -> bool {
+        self.peers
+            .values()
+            .any(|peer| peer.serves && peer.answers())
+    }
+
+    /// How many other nodes have a live link to this node's Redis, as they say themselves.
+    #[must_use]
+    pub fn peers_attached(&self) -> usize {
+        let Some(own) = &self.redis else { return 0 };
+        let attached = |peer: &&Peer| {
+            let seen = peer.observation.as_ref().filter(|_| peer.answers());
+            seen.is_some_and(|seen| seen.link_up && seen.replid == own.replid)
+        };
+        self.peers.values().filter(attached).count()
+    }
+
+    /// The VIP is here although keepalived runs, said BACKUP last, and another node serves: somebody put it here.
+    #[must_use]
+    pub fn vip_is_contested(&self) -> bool {
+        self.vip_here
+            && self.keepalived == Some(true)
+            && self.vrrp == Some(VrrpState::Backup)
+            && self.peer_serves_now()
     }
 
     /// An order of this kind has no outcome yet.

@@ -69,6 +69,8 @@ pub enum Trigger {
     RedundancyDue,
     /// An unresolved alarm is due again.
     RepeatDue,
+    /// Another node has been seen to serve beside this one for a while.
+    ConflictDue,
     /// An operator paused automatic actions.
     PauseBegan,
     /// An operator asked for Redis to be started.
@@ -83,7 +85,7 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger, in the order of the table.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Review,
         Self::Configured,
         Self::VipArrived,
@@ -112,6 +114,7 @@ impl Trigger {
         Self::UnservedDue,
         Self::RedundancyDue,
         Self::RepeatDue,
+        Self::ConflictDue,
         Self::PauseBegan,
         Self::StartAsked,
         Self::StopAsked,
@@ -162,6 +165,8 @@ pub enum Order {
     Bias(Standing),
     /// Write both track files again.
     Rewrite,
+    /// Write the `eligible` file again.
+    RewriteEligible,
     /// Keep answering for the VIP on `lo` for a while.
     Drain,
     /// Take the VIP off the interface.
@@ -270,7 +275,7 @@ rows! {
     "orphaned-vip-without-redis": Review [] if [Is(VipHere), Is(KeepalivedGone), Is(RedisDown)] => to(Fault),
         [OpenIncident, Bias(Standing::Other), RemoveVip, Eligible(false), Arm(D::Unserved), Raise(A::KeepalivedGone)],
         "The VIP is still here but keepalived is not running and Redis is down: the VIP is given up.";
-    "orphaned-vip": Review [] if [Is(VipHere), Is(KeepalivedGone)] => to(Demoting),
+    "orphaned-vip": Review [] if [Is(VipHere), Is(KeepalivedGone), Is(PeerAnswers)] => to(Demoting),
         [OpenIncident, Bias(Standing::Other), RemoveVip, Follow, Raise(A::KeepalivedGone)],
         "The VIP is still here but keepalived is not running: the others will take it, so it is given up.";
     "review-while-paused": Review [] if [Is(Paused)] => STAY, [],
@@ -315,8 +320,8 @@ rows! {
         "The VIP arrived and the copy here is complete: Redis is promoted.";
     "vip-without-redis": VipArrived [] if [Is(RedisDown)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP arrived but Redis is down: the VIP is handed on.";
-    "refuse-vip": VipArrived [] if [Is(RedisUp), Is(CopyPartial), Not(Ineligible)] => to(Fault), [OpenIncident, NameBlocker, Eligible(false), Follow, Arm(D::Unserved)],
-        "The VIP arrived in the middle of receiving a data set: it is handed on to a node that has one.";
+    "look-on-vip": VipArrived [] if [Is(RedisUp), Is(CopyPartial), Not(Ineligible)] => to(Held), [OpenIncident, NameBlocker],
+        "The VIP arrived in the middle of receiving a data set: if one more look says the same, it is handed on.";
     "refused-vip": VipArrived [] if [Is(RedisUp), Is(CopyPartial)] => STAY, [],
         "The VIP is on its way to a node that has a complete copy.";
     "hold-on-vip": VipArrived [] if [] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
@@ -335,9 +340,9 @@ rows! {
 
     "vrrp-fault-while-paused": VrrpFaulted [] if [Is(Paused)] => STAY, [],
         "keepalived is in FAULT while automatic actions are paused: Redis stays as it is.";
-    "demote-on-fault": VrrpFaulted [Primary, Promoting, Held] if [Is(RedisUp)] => to(Fault), [OpenIncident, Bias(Standing::Other), Follow, Arm(D::Unserved)],
+    "demote-on-fault": VrrpFaulted [Primary, Promoting, Held] if [Is(RedisUp)] => to(Fault), [OpenIncident, Bias(Standing::Other), RewriteEligible, Follow, Arm(D::Unserved)],
         "keepalived can hold no VIP here (link down or a tracked file): Redis takes no more writes.";
-    "vrrp-fault": VrrpFaulted [Replica, Demoting, Stopped] if [Is(RedisUp)] => to(Fault), [OpenIncident, Arm(D::Unserved)],
+    "vrrp-fault": VrrpFaulted [Replica, Demoting, Stopped] if [Is(RedisUp)] => to(Fault), [OpenIncident, RewriteEligible, Arm(D::Unserved)],
         "keepalived can hold no VIP here (link down or a tracked file).";
     "fault-without-redis": VrrpFaulted [Primary, Promoting, Held, Replica, Demoting, Stopped] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "keepalived is in FAULT, and Redis is not up here.";
@@ -356,12 +361,14 @@ rows! {
     "orphaned-vip-at-run-without-redis": KeepalivedLost [] if [Is(VipHere), Is(RedisDown)] => to(Fault),
         [OpenIncident, Bias(Standing::Other), RemoveVip, Eligible(false), Arm(D::Unserved), Raise(A::KeepalivedGone)],
         "keepalived died and left the VIP behind, and Redis is down: the VIP is given up here.";
-    "orphaned-vip-at-run": KeepalivedLost [] if [Is(VipHere)] => to(Demoting),
+    "orphaned-vip-at-run": KeepalivedLost [] if [Is(VipHere), Is(PeerAnswers)] => to(Demoting),
         [OpenIncident, Bias(Standing::Other), RemoveVip, Follow, Raise(A::KeepalivedGone)],
         "keepalived died and left the VIP behind: the others take it, so it is given up here.";
+    "orphaned-vip-alone": KeepalivedLost [] if [Is(VipHere)] => STAY, [OpenIncident, Raise(A::KeepalivedGone)],
+        "keepalived died and left the VIP behind, and no other node answers that could take it: it is kept.";
     "keepalived-lost": KeepalivedLost [] if [Not(VrrpStopped)] => STAY, [OpenIncident, Raise(A::KeepalivedGone)],
         "keepalived is not running: this node cannot take the VIP.";
-    "keepalived-stopped": KeepalivedLost [] if [] => STAY, [],
+    "keepalived-stopped": KeepalivedLost [] if [] => STAY, [Arm(D::Redundancy)],
         "keepalived was stopped.";
 
     // --- the local Redis --------------------------------------------------------------------------
@@ -396,11 +403,13 @@ rows! {
 
     "gate-opened": Checked [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Newest)],
         "The promotion gate has opened: Redis is promoted.";
+    "stop-following-itself": Checked [Held] if [Is(VipHere), Is(FollowsItself), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow, Arm(D::Retry)],
+        "Redis follows its own address: it is made to follow nobody, and can be promoted then.";
     "hand-on": Checked [Held] if [Is(RedisUp), Is(CopyPartial), Not(Paused)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
         "The copy here will not become complete while this node holds the VIP: it is handed on.";
     "rewrite": Checked [] if [Is(Unwritten), Not(RetryArmed), Not(Paused)] => STAY, [Rewrite, Arm(D::Retry)],
         "The track files are written again.";
-    "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(CopyPartial), Not(FirstStart), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+    "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(CopyPartial), Not(FirstStart), Not(VipHere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "The copy here is complete: this node takes part.";
     "wake-up": Checked [Fault] if [Is(Answers), Is(RedisIsMaster), Not(VipHere), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow],
         "Redis answers again and still believes that it is a master: it is told to follow at once.";
@@ -425,18 +434,17 @@ rows! {
     "misconfigured": Misconfigured [] if [] => STAY, [OpenIncident, Raise(A::Misconfigured)],
         "Redis cannot save to disk and refuses writes.";
 
-    "settled-in-part": ReplicaAttached [] if [Is(Lonely)] => STAY, [Bias(Standing::Settled)],
-        "A replica is attached, but not all of them: who is promoted without this node outranks it.";
-    "settled": ReplicaAttached [] if [] => STAY, [Disarm(D::Redundancy), Bias(Standing::Settled)],
+    "settled": ReplicaAttached [] if [] => STAY, [Bias(Standing::Settled)],
         "A replica is attached: who is promoted without this node outranks it.";
     "replica-lost": ReplicaLost [] if [] => STAY, [OpenIncident, Arm(D::Redundancy)],
         "A replica went away.";
 
     // --- the other nodes --------------------------------------------------------------------------
-    "served-again": PeerServes [Fault] if [] => STAY, [Resolve(A::Unserved)],
+    "orphaned-vip-contested": PeerServes [] if [Is(VipHere), Is(KeepalivedGone), Not(Paused)] => to(Demoting),
+        [OpenIncident, Bias(Standing::Other), RemoveVip, Follow, Resolve(A::Unserved)],
+        "Another node's Redis takes writes, and keepalived is not running here: the VIP is given up.";
+    "peer-serves": PeerServes [] if [] => STAY, [Resolve(A::Unserved)],
         "Another node's Redis takes writes: somebody serves.";
-    "peer-serves": PeerServes [] if [] => STAY, [],
-        "Another node's Redis takes writes.";
     "peer-lost-in-fault": PeerLost [Fault] if [] => STAY, [Arm(D::Unserved)],
         "No other node's Redis takes writes, and Redis is down here.";
     "peer-lost": PeerLost [] if [] => STAY, [],
@@ -491,20 +499,36 @@ rows! {
         "The order that failed is no longer needed.";
     "unserved-while-paused": UnservedDue [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
         "Redis is down here while automatic actions are paused.";
+    "fault-though-well": UnservedDue [Fault] if [Is(PeerServes), Is(RedisUp), Is(VrrpFault), Not(Ineligible)] => STAY, [Raise(A::VrrpFault)],
+        "keepalived is in FAULT although Redis is well: this node cannot take the VIP.";
     "served-elsewhere": UnservedDue [Fault] if [Is(PeerServes)] => STAY, [Suppress(A::Unserved, "another node serves and reports")],
         "This node cannot serve; another one does.";
     "unserved-partial": UnservedDue [Fault] if [Is(RedisUp), Is(CopyPartial)] => STAY, [Raise(A::Unserved)],
         "The copy here is a part of one, and no other node is seen to serve: the node with the whole copy is needed.";
+    "unserved-negotiating": UnservedDue [Fault] if [Is(RedisUp), Is(Ineligible), Is(FirstStart)] => STAY, [],
+        "First start: a node of higher priority is given time to lead.";
     "unserved-vrrp-fault": UnservedDue [Fault] if [Is(RedisUp)] => STAY, [Raise(A::VrrpFault)],
         "keepalived is in FAULT although Redis is well, and no other node is seen to serve.";
     "unserved": UnservedDue [Fault] if [] => STAY, [Raise(A::Unserved)],
         "Redis is down here and no other node is seen to serve.";
+    "hand-on-held": UnservedDue [Held] if [Is(CandidateElsewhere)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
+        "The promotion gate does not open here, and another node could be promoted: the VIP is handed on.";
+    "nobody-serves": UnservedDue [Undecided, Replica, Demoting, Stopped] if [Not(PeerServes)] => STAY, [Raise(A::Unserved)],
+        "Redis is well here, and no node is seen to serve.";
     "unserved-moot": UnservedDue [] if [] => STAY, [],
         "Redis is back.";
     "no-replica": RedundancyDue [Primary] if [Is(Lonely)] => STAY, [OpenIncident, Raise(A::NoReplica)],
         "The primary has been without a replica for a while.";
+    "stopped-for-long": RedundancyDue [Stopped] if [Is(KeepalivedGone)] => STAY, [Raise(A::KeepalivedGone)],
+        "keepalived was stopped here a while ago: this node cannot take the VIP.";
     "redundant": RedundancyDue [] if [] => STAY, [],
-        "A replica is attached.";
+        "What was waited for is there.";
+    "vip-contested": ConflictDue [] if [Is(Contested)] => STAY, [OpenIncident, Raise(A::TwoPrimaries)],
+        "The VIP is here although keepalived says that it is elsewhere, where Redis serves: it is not believed.";
+    "two-primaries": ConflictDue [Primary] if [Is(PeerServesNow)] => STAY, [OpenIncident, Raise(A::TwoPrimaries)],
+        "Another node serves as well as this one.";
+    "conflict-over": ConflictDue [] if [] => STAY, [],
+        "Only one node serves.";
     "repeat": RepeatDue [] if [] => STAY, [Repeat],
         "The trouble goes on: it is said again.";
 

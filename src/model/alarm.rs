@@ -29,6 +29,10 @@ pub enum AlarmKind {
     VrrpFault,
     /// The journal cannot be written, or was damaged.
     JournalTrouble,
+    /// This node is primary, or has the VIP, and another one serves too.
+    TwoPrimaries,
+    /// keepalived moved the VIP, and its line did not arrive.
+    NotifyLost,
 }
 
 impl AlarmKind {
@@ -46,6 +50,8 @@ impl AlarmKind {
             Self::KeepalivedGone => "keepalived-gone",
             Self::VrrpFault => "vrrp-fault",
             Self::JournalTrouble => "journal-trouble",
+            Self::TwoPrimaries => "two-primaries",
+            Self::NotifyLost => "notify-lost",
         }
     }
 
@@ -53,13 +59,37 @@ impl AlarmKind {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::TookOver | Self::NoReplica | Self::VrrpFault | Self::KeepalivedGone => {
-                Severity::Warning
-            }
-            Self::EffectFailed | Self::AuthRefused | Self::Misconfigured | Self::JournalTrouble => {
-                Severity::Critical
-            }
-            Self::Unserved | Self::PromotionHeld => Severity::Outage,
+            Self::TookOver
+            | Self::NoReplica
+            | Self::VrrpFault
+            | Self::KeepalivedGone
+            | Self::NotifyLost => Severity::Warning,
+            Self::Unserved
+            | Self::PromotionHeld
+            | Self::EffectFailed
+            | Self::AuthRefused
+            | Self::Misconfigured
+            | Self::JournalTrouble
+            | Self::TwoPrimaries => Severity::Critical,
+        }
+    }
+
+    /// The alarms that say the same trouble already, or its cause: while one of them is out, this one is no news.
+    #[must_use]
+    pub fn covered_by(self) -> &'static [Self] {
+        match self {
+            Self::NoReplica => &[Self::TookOver],
+            Self::Unserved => &[Self::PromotionHeld],
+            Self::PromotionHeld => &[Self::Unserved],
+            Self::EffectFailed => &[Self::AuthRefused],
+            Self::VrrpFault => &[Self::Unserved, Self::KeepalivedGone],
+            Self::TookOver
+            | Self::AuthRefused
+            | Self::Misconfigured
+            | Self::KeepalivedGone
+            | Self::JournalTrouble
+            | Self::TwoPrimaries
+            | Self::NotifyLost => &[],
         }
     }
 }
@@ -75,10 +105,8 @@ impl fmt::Display for AlarmKind {
 pub enum Severity {
     /// Served, but with less than the configured safety.
     Warning,
-    /// Not safe, or not in rha's hands.
+    /// Not served, not safe, or not in rha's hands.
     Critical,
-    /// Nobody serves.
-    Outage,
 }
 
 /// Where in its life an alarm is.

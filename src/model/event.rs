@@ -235,6 +235,8 @@ pub enum Deadline {
     Repeat,
     /// The pause is over.
     PauseExpiry,
+    /// Another node has been seen to serve beside this one for a while.
+    Conflict,
 }
 
 impl Deadline {
@@ -250,6 +252,7 @@ impl Deadline {
             Self::KeepalivedGone => "keepalived-gone",
             Self::Repeat => "repeat",
             Self::PauseExpiry => "pause-expiry",
+            Self::Conflict => "conflict",
         }
     }
 }

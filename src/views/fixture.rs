@@ -156,6 +156,10 @@ pub fn failover() -> Vec<Record> {
     story.check(master(0));
     story.check(failed(Grade::Timeout, 500_000));
     story.check(master(1));
+    story.tell(Event::PeerProbed {
+        peer: "lvs2".to_owned(),
+        probe: replica(true),
+    });
     story.check(master(1));
     story.obey();
     story.check(master(1));

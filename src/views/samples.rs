@@ -132,7 +132,7 @@ pub fn every_effect() -> Vec<Effect> {
                 incident: Seq(17),
                 kind: AlarmKind::Unserved,
                 status: AlarmStatus::Raised,
-                title: "Fault: Redis is down and nobody serves".to_owned(),
+                title: "Fault: nobody serves".to_owned(),
                 content: "Start Redis.".to_owned(),
             },
         },

@@ -205,6 +205,7 @@ fn passed(deadline: Deadline) -> &'static str {
         Deadline::KeepalivedGone => "keepalived has been gone for a while",
         Deadline::Repeat => "an unresolved alarm is due again",
         Deadline::PauseExpiry => "the pause is over",
+        Deadline::Conflict => "another node has been seen to serve as well for a while",
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, CacheInfo};
 use rtnetlink::packet_route::route::RouteType;
 use rtnetlink::{Handle, MulticastGroup, RouteMessageBuilder};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
@@ -94,21 +94,24 @@ impl Netlink {
         }
     }
 
-    /// Adds `ip` alone (/32 or /128) to `interface`, and returns once this host takes packets for it; no error if
-    /// it is there.
+    /// Adds `ip` alone (/32 or /128) to `interface`, and returns once this host takes packets for it. The kernel
+    /// removes it by itself after `lifetime`, rounded up to seconds, counted from the last call.
     ///
     /// # Errors
     /// [`Error::NoInterface`] and [`Error::Request`], such as "Operation not permitted" without CAP_NET_ADMIN.
-    pub async fn add(&self, ip: IpAddr, interface: &str) -> Result<(), Error> {
+    pub async fn add(&self, ip: IpAddr, interface: &str, lifetime: Duration) -> Result<(), Error> {
         let index = index_of(interface)?;
         let what = || format!("add {ip} to {interface}");
-        let add = self.0.address().add(index, ip, host_prefix(ip)).execute();
-        match bounded(add).await {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(refused(&what(), error));
-            }
-            _ => {}
-        }
+        let seconds = lifetime.as_secs() + u64::from(lifetime.subsec_nanos() > 0);
+        let mut cache = CacheInfo::default();
+        cache.ifa_valid = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
+        cache.ifa_preferred = cache.ifa_valid;
+        let mut add = self.0.address().add(index, ip, host_prefix(ip)).replace();
+        let attributes = &mut add.message_mut().attributes;
+        attributes.push(AddressAttribute::CacheInfo(cache));
+        bounded(add.execute())
+            .await
+            .map_err(|error| refused(&what(), error))?;
         if ip.is_ipv4() {
             return Ok(());
         }

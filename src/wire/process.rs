@@ -1,6 +1,7 @@
 //! A process of this host, held by a pidfd (pidfd_open(2)), so that its exit is seen at once.
 
 use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use tokio::io::unix::AsyncFd;
 /// What the programs that speak Redis' protocol are called.
 pub const REDIS: &[&str] = &["redis", "valkey", "keydb", "dragonfly"];
 /// What keepalived is called.
-pub const KEEPALIVED: &[&str] = &["keepalived"];
+pub const KEEPALIVED: &str = "keepalived";
 
 /// A living process that this host's pid namespace knows.
 #[derive(Debug)]
@@ -45,6 +46,28 @@ impl Process {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Does a living process with this very name run in this network namespace? Where that may not be looked at, one
+/// of this name counts.
+#[must_use]
+pub fn is_running_here(name: &str) -> bool {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net"));
+    let Ok(own) = namespace("self") else {
+        return false;
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()))
+        .filter(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name)
+        })
+        .any(|pid| match namespace(&pid) {
+            Ok(other) => other == own,
+            // A zombie has no namespace.
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        })
 }
 
 /// tokio deprecates the safe constructor because a `T` could close its descriptor early (tokio #8587). An
@@ -116,6 +139,26 @@ mod tests {
         );
         child.wait().unwrap();
         assert!(Process::open(child.id(), &["sleep"]).is_none());
+    }
+
+    #[test]
+    fn a_running_process_is_found_by_its_very_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("rha-test-name");
+        fs::copy("/bin/sleep", &program).unwrap();
+        assert!(!is_running_here("rha-test-name"));
+        let mut child = Command::new(program).arg("60").spawn().unwrap();
+        while fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap() != "rha-test-name\n"
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(is_running_here("rha-test-name"));
+        assert!(!is_running_here("rha-test"));
+        child.kill().unwrap();
+        while is_running_here("rha-test-name") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.wait().unwrap();
     }
 
     #[tokio::test]

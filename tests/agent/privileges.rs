@@ -68,8 +68,12 @@ fn who_lacks_permission_is_told_which_user_needs_what() {
         text.contains("agent.sock") && text.contains("permission denied"),
         "{text}"
     );
-    // keepalived's user may always ask how Redis is.
     let output = as_nobody(&world).arg("check").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let text = said(&output);
+    assert!(
+        text.contains("the agent's socket may not be used"),
+        "{text}"
+    );
     assert_eq!(agent.stop(), Some(0));
 }

@@ -127,7 +127,27 @@ fn a_vip_that_a_dead_keepalived_left_behind_is_given_up() {
     let redis = world.redis(world.port(), &[]);
     let agent = world.start();
     world.until_role("primary");
-    // While the agent runs …
+    // While the agent runs, and nobody else could take it: it stays …
+    alive.kill().unwrap();
+    alive.wait().unwrap();
+    world.until("it is known", || {
+        (world.count("--rule orphaned-vip-alone") == 1).then_some(())
+    });
+    assert!(has_address("eth9"));
+    assert_eq!(redis.role(), "master");
+    // … and where somebody could …
+    let mut alive = keepalived(&world);
+    let _other = world.redis_of_b();
+    world.until("the other node answers", || {
+        let checks = world.history("--kind peer-probed");
+        checks
+            .iter()
+            .any(|check| check["event"]["grade"] == "ok")
+            .then_some(())
+    });
+    world.until("keepalived is seen", || {
+        (world.count("--kind keepalived-changed") == 2).then_some(())
+    });
     alive.kill().unwrap();
     alive.wait().unwrap();
     world.until("the VIP is gone", || (!has_address("eth9")).then_some(()));

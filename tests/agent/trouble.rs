@@ -99,7 +99,10 @@ fn nonsense(port: u16, answer: &'static [u8]) {
 #[test]
 #[ignore = "needs redis-server"]
 fn garbage_is_graded_alarmed_once_and_does_not_flap() {
-    let world = World::with(|setup| setup.sink = Some(free_port()));
+    let world = World::with(|setup| {
+        setup.sink = Some(free_port());
+        setup.redundancy = "300ms";
+    });
     nonsense(world.port(), b"220 mail.example.org ESMTP\r\n");
     let agent = world.start();
     world.until_status("graded", |status| status["grade"] == "garbage");

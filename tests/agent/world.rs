@@ -48,7 +48,8 @@ pub struct Setup {
     pub pidfile: String,
     pub password_file: String,
     pub sink: Option<u16>,
-    pub unserved: &'static str,
+    /// How long a first start may take until it is alarmed, and a primary may be alone.
+    pub redundancy: &'static str,
     /// Ends the file.
     pub junk: &'static str,
 }
@@ -74,7 +75,7 @@ impl World {
             pidfile: String::new(),
             password_file: String::new(),
             sink: None,
-            unserved: "300ms",
+            redundancy: "30s",
             junk: "",
         };
         change(&mut setup);
@@ -112,14 +113,14 @@ impl World {
             pidfile,
             password_file,
             sink,
-            unserved,
+            redundancy,
             junk,
         } = setup;
         let mut toml = format!(
             "[node]\nname = \"a\"\n[paths]\nstate = '{}'\nruntime = '{}'\n[keepalived]\npidfile = '{pidfile}'\n\
              [health]\ninterval = \"250ms\"\ntimeout = \"250ms\"\nslow = \"250ms\"\nfall = {fall}\nrise = 2\n\
              [failover]\ndrain = \"{drain}\"\nretry = \"100ms\"\nkeepalived_gone_wait = \"100ms\"\n\
-             [alarm]\nunserved_wait = \"{unserved}\"\n",
+             [alarm]\nunserved_wait = \"300ms\"\nredundancy_wait = \"{redundancy}\"\n",
             self.text("state"),
             self.text("run"),
         );
@@ -268,6 +269,12 @@ impl World {
 
     pub fn until_role(&self, role: &str) {
         self.until_status(role, |status| status["role"] == role);
+    }
+
+    /// A Redis of the other node.
+    pub fn redis_of_b(&self) -> Redis {
+        let arguments = ["--bind", "127.0.0.2", "--replicaof", "127.0.0.1", "1"];
+        Redis::start(self.port(), self.dir.path(), &arguments)
     }
 
     /// Every record that is selected, from the agent or the journal.

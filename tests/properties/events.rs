@@ -315,6 +315,7 @@ fn deadline() -> impl Strategy<Value = Deadline> {
         Deadline::KeepalivedGone,
         Deadline::Repeat,
         Deadline::PauseExpiry,
+        Deadline::Conflict,
     ])
 }
 

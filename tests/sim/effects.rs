@@ -187,7 +187,9 @@ impl World {
         let done = match &effect {
             Effect::Follow { target } if self.is_own(node, target) => {
                 // A replica of itself stays so for ever: it steps down, and waits.
-                if self.nodes[node].redis.role == RedisRole::Master {
+                let redis = &self.nodes[node].redis;
+                let itself = redis.master == Some(super::address(node));
+                if redis.role == RedisRole::Master || itself {
                     let nobody = Endpoint {
                         host: "127.0.0.1".to_owned(),
                         port: 1,

@@ -109,7 +109,7 @@ impl World {
         self.after(us, Action::Keepalived(node, Act::Look(life)));
     }
 
-    pub(super) fn track_file_written(&mut self, node: usize) {
+    pub fn track_file_written(&mut self, node: usize) {
         self.keepalived_notices(node, TRACK_US);
     }
 
@@ -226,7 +226,7 @@ impl World {
     }
 
     /// Puts the VIP on the interface or takes it off; the kernel tells the agent.
-    pub(super) fn set_vip(&mut self, node: usize, here: bool) {
+    pub fn set_vip(&mut self, node: usize, here: bool) {
         let now = self.now;
         let host = &mut self.nodes[node];
         if host.vip == here {

@@ -167,6 +167,7 @@ fn order(order: &Order) -> String {
         Order::Eligible(eligible) => format!("set-eligible {}", u8::from(*eligible)),
         Order::Bias(standing) => format!("bias {}", format!("{standing:?}").to_lowercase()),
         Order::Rewrite => "rewrite-track-files".to_owned(),
+        Order::RewriteEligible => "rewrite-eligible".to_owned(),
         Order::Drain => "drain".to_owned(),
         Order::RemoveVip => "remove-vip".to_owned(),
         Order::StartRedis => "start-redis".to_owned(),

@@ -115,7 +115,7 @@ fn webhook(node: &str, letter: &Letter) -> Value {
 fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Warning => "warning",
-        Severity::Critical | Severity::Outage => "critical",
+        Severity::Critical => "critical",
     }
 }
 

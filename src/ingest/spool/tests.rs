@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -328,33 +328,36 @@ fn writers_lose_nothing_while_segments_come_and_go() {
     const LINES: usize = 1500;
     let dir = TempDir::new().expect("temp dir");
     let done = AtomicBool::new(false);
+    let seen = AtomicUsize::new(0); // no writer is far ahead, on a busy machine either
     let mut got: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut removed = 0;
     std::thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|who| {
-                let dir = dir.path();
+                let (dir, seen) = (dir.path(), &seen);
                 scope.spawn(move || {
                     let mut writer = Writer::new(dir);
                     for what in 0..LINES {
-                        writer
-                            .append(&[line(&format!("{who} {what}"))])
-                            .expect("append");
+                        while what > seen.load(Ordering::SeqCst) / WRITERS + 50 {
+                            std::thread::yield_now();
+                        }
+                        let text = format!("{who} {what}");
+                        writer.append(&[line(&text)]).expect("append");
                     }
                 })
             })
             .collect();
-        let all_done = &done;
-        scope.spawn(move || {
+        scope.spawn(|| {
             for writer in writers {
                 writer.join().expect("writer");
             }
-            all_done.store(true, Ordering::SeqCst);
+            done.store(true, Ordering::SeqCst);
         });
         let mut reader = reader(&dir, None);
         loop {
             let is_last = done.load(Ordering::SeqCst);
             let frames = reader.read(100).expect("read");
+            seen.fetch_add(frames.len(), Ordering::SeqCst);
             for text in texts(&frames) {
                 let (who, what) = text.split_once(' ').expect("no damage");
                 got.entry(who.parse().expect("who"))
