@@ -37,12 +37,14 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::spool::{Doorbell, Frame, Line, Reader, Source, Splitter, Writer};
-use crate::model::time::{At, BootId};
+use crate::model::time::At;
 
 mod fifo;
+mod mark;
 
 pub use fifo::Error;
 use fifo::Fifo;
+use mark::{MARK_LENGTH, ends_with_mark, mark, mark_in};
 
 /// How long the path of the FIFO may go without a look whether it still is the same FIFO.
 const LOOK: Duration = Duration::from_secs(1);
@@ -76,18 +78,10 @@ pub struct Sink<'a> {
 /// [`Error`] where the path is not a FIFO that this process may follow, now or when it was replaced.
 pub fn follow(path: &Path, sink: &Sink) -> Result<Infallible, Error> {
     let mut follower = Follower {
-        fifo: Fifo::open(path)?,
-        sink,
-        writer: Writer::new(sink.spool),
-        syncer: syncer(sink.say)?,
-        unsynced: None,
-        rest: Splitter::default(),
-        appended: 0,
-        boot: (sink.now)().boot,
-        last_mono_us: 0,
-        is_full: false,
+        present: Pipe::open(path, sink)?,
+        former: None,
+        taker: Taker::new(sink)?,
     };
-    follower.resume()?;
     let mut trouble_since: Option<At> = None;
     loop {
         let taken = follower.turn(path)?;
@@ -102,7 +96,7 @@ pub fn follow(path: &Path, sink: &Sink) -> Result<Infallible, Error> {
                 (sink.say)(&format!(
                     "{e}; lines wait in {} (it holds {} KiB), trying again every {} ms",
                     path.display(),
-                    follower.fifo.capacity() / 1024,
+                    follower.present.fifo.capacity() / 1024,
                     RETRY.as_millis(),
                 ));
                 trouble_since = Some((sink.now)());
@@ -112,84 +106,119 @@ pub fn follow(path: &Path, sink: &Sink) -> Result<Infallible, Error> {
         if trouble_since.is_some() {
             thread::sleep(RETRY);
         } else {
-            follower.fifo.wait(LOOK)?;
+            let former = follower.former.as_ref().map(|pipe| &pipe.fifo);
+            follower.present.fifo.wait(former, LOOK)?;
         }
     }
 }
 
 struct Follower<'a> {
+    present: Pipe,
+    /// What the path led to before: a keepalived that was not reloaded since still writes into it.
+    former: Option<Pipe>,
+    taker: Taker<'a>,
+}
+
+impl Follower<'_> {
+    /// Moves what is there to the spool, and on to another FIFO if the path leads to one:
+    /// keepalived makes a new one at each reload if it made the first. The inner error is the spool's.
+    fn turn(&mut self, path: &Path) -> Result<io::Result<()>, Error> {
+        let taken = self.take_all()?;
+        self.taker.request_sync();
+        if taken.is_err() || !self.present.fifo.is_replaced() {
+            return Ok(taken);
+        }
+        if let Err(e) = self.taker.finish(&mut self.present) {
+            return Ok(Err(e));
+        }
+        (self.taker.sink.say)(&format!(
+            "{} was replaced: following the new one",
+            path.display()
+        ));
+        let present = Pipe::open(path, self.taker.sink)?;
+        self.former = Some(std::mem::replace(&mut self.present, present));
+        // What came into it between the last look and the look at its path.
+        self.take_all()
+    }
+
+    fn take_all(&mut self) -> Result<io::Result<()>, Error> {
+        for pipe in self.former.iter_mut().chain([&mut self.present]) {
+            if let Err(e) = self.taker.take_all(pipe)? {
+                return Ok(Err(e));
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// A FIFO, and how far its lines are taken.
+struct Pipe {
     fifo: Fifo,
+    /// The line that has begun behind the last newline.
+    rest: Splitter,
+    /// How many lines before the first mark are already in the spool.
+    appended: usize,
+    /// It was full, which was said, and has not been empty since.
+    is_full: bool,
+}
+
+impl Pipe {
+    /// Opens the FIFO, and takes up what a follower before this one has left half done.
+    fn open(path: &Path, sink: &Sink) -> Result<Self, Error> {
+        let fifo = Fifo::open(path)?;
+        let mark = mark_in(&fifo.peek()?, (sink.now)().boot);
+        // A spool that cannot be read counts as empty: rather twice than never.
+        let appended = mark.map_or(0, |(_, stamped)| {
+            count(sink.spool, stamped).unwrap_or_default()
+        });
+        Ok(Self {
+            fifo,
+            rest: Splitter::default(),
+            appended,
+            is_full: false,
+        })
+    }
+}
+
+/// Takes lines out of a FIFO into the spool.
+struct Taker<'a> {
     sink: &'a Sink<'a>,
     writer: Writer,
     syncer: SyncSender<Arc<File>>,
     /// Appended to, and not yet handed to the syncer.
     unsynced: Option<Arc<File>>,
-    /// The line that has begun behind the last newline.
-    rest: Splitter,
-    /// How many lines before the first mark are already in the spool.
-    appended: usize,
-    boot: BootId,
     last_mono_us: u64,
-    /// The FIFO was full, which was said, and has not been empty since.
-    is_full: bool,
 }
 
-impl Follower<'_> {
-    /// Takes up what a follower before this one has left half done.
-    fn resume(&mut self) -> Result<(), Error> {
-        if let Some((_, stamped)) = self.mark_in(&self.fifo.peek()?) {
-            // A spool that cannot be read counts as empty: rather twice than never.
-            self.appended = count(self.sink.spool, stamped).unwrap_or_default();
-        }
-        Ok(())
+impl<'a> Taker<'a> {
+    fn new(sink: &'a Sink<'a>) -> io::Result<Self> {
+        Ok(Self {
+            sink,
+            writer: Writer::new(sink.spool),
+            syncer: syncer(sink.say)?,
+            unsynced: None,
+            last_mono_us: 0,
+        })
     }
 
-    /// Moves what is there to the spool, and on to another FIFO if the path leads to one:
-    /// keepalived makes a new one at each reload if it made the first. The inner error is the spool's.
-    fn turn(&mut self, path: &Path) -> Result<io::Result<()>, Error> {
-        let taken = self.take_all()?;
-        self.request_sync();
-        if taken.is_err() || !self.fifo.is_replaced() {
-            return Ok(taken);
-        }
-        // Once more, for what came between the last look into the old FIFO and the look at its path.
-        if let Err(e) = self.take_all()? {
-            return Ok(Err(e));
-        }
-        let stamped = self.now();
-        if let Some(line) = self.rest.clone().finish(stamped, Source::Fifo) {
-            if let Err(e) = self.append_lines(&[line]) {
-                return Ok(Err(e));
-            }
-            self.rest = Splitter::default();
-            self.appended = 0;
-        }
-        (self.sink.say)(&format!(
-            "{} was replaced: following the new one",
-            path.display()
-        ));
-        self.fifo = Fifo::open(path)?;
-        self.resume()?;
-        Ok(Ok(()))
-    }
-
-    /// Moves everything that is in the FIFO to the spool.
-    fn take_all(&mut self) -> Result<io::Result<()>, Error> {
+    /// Moves everything that is in the FIFO to the spool. The inner error is the spool's.
+    fn take_all(&mut self, pipe: &mut Pipe) -> Result<io::Result<()>, Error> {
         loop {
-            let mut bytes = self.fifo.peek()?;
+            let mut bytes = pipe.fifo.peek()?;
             if bytes.is_empty() {
-                self.is_full = false;
+                pipe.is_full = false;
                 return Ok(Ok(()));
             }
             if !ends_with_mark(&bytes) {
                 let stamped = self.now();
-                match self.fifo.write(mark(stamped).as_bytes()) {
-                    Ok(()) => bytes = self.fifo.peek()?,
-                    Err(Errno::AGAIN) => self.say_full(),
-                    Err(e) => return Err(self.fifo.error(e)),
+                match pipe.fifo.write(mark(stamped).as_bytes()) {
+                    Ok(()) => bytes = pipe.fifo.peek()?,
+                    Err(Errno::AGAIN) => self.say_full(pipe),
+                    Err(e) => return Err(pipe.fifo.error(e)),
                 }
             }
-            let (lines, length, stamped) = match self.mark_in(&bytes) {
+            let now = self.now();
+            let (lines, length, stamped) = match mark_in(&bytes, now.boot) {
                 Some((at, stamped)) => (&bytes[..at], at + MARK_LENGTH, stamped),
                 None => {
                     let head = &bytes[..bytes.len().min(UNMARKED)];
@@ -197,29 +226,39 @@ impl Follower<'_> {
                         .iter()
                         .rposition(|b| *b == b'\n')
                         .map_or(head.len(), |p| p + 1);
-                    (&head[..end], end, self.now())
+                    (&head[..end], end, now)
                 }
             };
-            match self.append(lines, stamped) {
-                Ok(rest) => self.rest = rest,
+            match self.append(pipe, lines, stamped) {
+                Ok(rest) => pipe.rest = rest,
                 Err(e) => return Ok(Err(e)),
             }
-            self.fifo.consume(length)?;
-            self.appended = 0;
+            pipe.fifo.consume(length)?;
+            pipe.appended = 0;
         }
+    }
+
+    /// Takes a line that was never ended.
+    fn finish(&mut self, pipe: &mut Pipe) -> io::Result<()> {
+        if let Some(line) = pipe.rest.clone().finish(self.now(), Source::Fifo) {
+            self.append_lines(&[line])?;
+            pipe.rest = Splitter::default();
+        }
+        Ok(())
     }
 
     /// Appends the lines in these bytes, but for those that are in the spool already. Returns the
     /// line that they leave unfinished.
-    fn append(&mut self, bytes: &[u8], stamped: At) -> io::Result<Splitter> {
-        let mut splitter = self.rest.clone();
-        let mut skip = self.appended;
+    fn append(&mut self, pipe: &mut Pipe, bytes: &[u8], stamped: At) -> io::Result<Splitter> {
+        let mut splitter = pipe.rest.clone();
+        let mut skip = pipe.appended;
         let mut lines = Vec::new();
         for piece in bytes.chunks(PIECE) {
             splitter.feed(piece, stamped, Source::Fifo, &mut lines);
             let known = skip.min(lines.len());
             skip -= known;
             self.append_lines(&lines[known..])?;
+            pipe.appended += lines.len() - known;
             lines.clear();
         }
         Ok(splitter)
@@ -232,7 +271,6 @@ impl Follower<'_> {
             return Ok(());
         }
         self.writer.append(lines)?;
-        self.appended += lines.len();
         self.sink.doorbell.ring();
         let file = self.writer.file();
         if let (Some(before), Some(file)) = (&self.unsynced, &file)
@@ -256,8 +294,8 @@ impl Follower<'_> {
     }
 
     /// keepalived drops what does not fit, and 2.2.7 does not even log it.
-    fn say_full(&mut self) {
-        if !std::mem::replace(&mut self.is_full, true) {
+    fn say_full(&self, pipe: &mut Pipe) {
+        if !std::mem::replace(&mut pipe.is_full, true) {
             (self.sink.say)("the FIFO is full: keepalived may have dropped lines");
         }
     }
@@ -269,47 +307,6 @@ impl Follower<'_> {
         self.last_mono_us = at.mono_us;
         at
     }
-
-    /// Where the first mark stands, and its time. A FIFO does not outlive the boot of its mark.
-    fn mark_in(&self, bytes: &[u8]) -> Option<(usize, At)> {
-        let boot = self.boot;
-        (0..bytes.len())
-            .filter(|at| bytes[*at] == MARK_BEGIN[0])
-            .find_map(|at| {
-                let (wall_us, mono_us) = read_mark(bytes.get(at..at + MARK_LENGTH)?)?;
-                Some((
-                    at,
-                    At {
-                        wall_us,
-                        mono_us,
-                        boot,
-                    },
-                ))
-            })
-    }
-}
-
-/// A mark: two times in hexadecimal between control characters that no line of keepalived's has.
-const MARK_BEGIN: &[u8] = b"\x01rha ";
-const MARK_END: u8 = b'\x02';
-const MARK_LENGTH: usize = MARK_BEGIN.len() + 16 + 1 + 16 + 1;
-
-fn mark(at: At) -> String {
-    format!("\x01rha {:016x} {:016x}\x02", at.wall_us, at.mono_us)
-}
-
-fn read_mark(bytes: &[u8]) -> Option<(i64, u64)> {
-    let times = bytes.strip_prefix(MARK_BEGIN)?.strip_suffix(&[MARK_END])?;
-    let (wall, mono) = std::str::from_utf8(times).ok()?.split_once(' ')?;
-    let number = |digits| u64::from_str_radix(digits, 16).ok();
-    Some((number(wall)?.cast_signed(), number(mono)?))
-}
-
-fn ends_with_mark(bytes: &[u8]) -> bool {
-    bytes
-        .len()
-        .checked_sub(MARK_LENGTH)
-        .is_some_and(|at| read_mark(&bytes[at..]).is_some())
 }
 
 /// How many lines in the spool came from a FIFO with this stamp.
@@ -342,27 +339,4 @@ fn syncer(say: fn(&str)) -> io::Result<SyncSender<Arc<File>>> {
             }
         })?;
     Ok(sender)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_is_read_back_and_nothing_else_is_a_mark() {
-        let at = At {
-            wall_us: -5,
-            mono_us: u64::MAX,
-            boot: BootId::default(),
-        };
-        let text = mark(at);
-        assert_eq!(text.len(), MARK_LENGTH);
-        assert_eq!(read_mark(text.as_bytes()), Some((-5, u64::MAX)));
-        assert!(ends_with_mark(format!("line\n{text}").as_bytes()));
-        assert!(!ends_with_mark(format!("{text}line\n").as_bytes()));
-        assert!(!ends_with_mark(b"\x02"));
-        for cut in 0..MARK_LENGTH {
-            assert_eq!(read_mark(&text.as_bytes()[..cut]), None);
-        }
-    }
 }

@@ -198,6 +198,27 @@ fn a_fifo_that_is_made_anew_is_found() {
     );
 }
 
+/// Where somebody removed the FIFO, keepalived goes on writing into it until it is reloaded.
+#[test]
+fn a_keepalived_that_writes_into_the_old_fifo_is_heard() {
+    let world = World::new();
+    let _follower = world.follow();
+    let mut old = world.keepalived();
+    fs::remove_file(world.path("fifo")).expect("removable");
+    eventually("a FIFO is there again", || {
+        fs::metadata(world.path("fifo")).ok()
+    });
+    for (number, line) in (1..).zip(["one", "two", "three"]) {
+        old.write_all(format!("{line}\n").as_bytes()).expect("room");
+        world.wait_for_lines(number);
+    }
+    // Reloaded, it writes into the new one.
+    let mut new = world.keepalived();
+    new.write_all(b"four\n").expect("room");
+    let lines = world.wait_for_lines(4);
+    assert_eq!(lines, [&b"one"[..], b"two", b"three", b"four"]);
+}
+
 #[test]
 fn what_is_no_fifo_is_refused() {
     let world = World::new();

@@ -128,10 +128,14 @@ impl Fifo {
         rustix::io::write(&self.fd, bytes).map(|_all| ())
     }
 
-    /// Waits until there is something in it, at most this long.
-    pub(super) fn wait(&self, at_most: Duration) -> Result<(), Error> {
+    /// Waits until there is something in it, or in the other one, at most this long.
+    pub(super) fn wait(&self, other: Option<&Self>, at_most: Duration) -> Result<(), Error> {
         let timeout = Timespec::try_from(at_most).unwrap_or_default();
-        match poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], Some(&timeout)) {
+        let pipes = [Some(self), other].into_iter().flatten();
+        let mut fds: Vec<_> = pipes
+            .map(|fifo| PollFd::new(&fifo.fd, PollFlags::IN))
+            .collect();
+        match poll(&mut fds, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(e) => Err(self.error(e)),
         }
