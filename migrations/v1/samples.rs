@@ -248,6 +248,7 @@ fn later_events() -> Vec<Event> {
             seq: Seq(300),
             index: 2,
         },
+        order: "follow 192.168.192.161:6379".to_owned(),
         outcome,
     }));
     let reason = "new kernel".to_owned();
@@ -290,6 +291,14 @@ fn later_events() -> Vec<Event> {
             at: at(10),
             why: "no space left on device".to_owned(),
             over: true,
+        },
+        Event::EffectTried {
+            effect: EffectId {
+                seq: Seq(300),
+                index: 3,
+            },
+            order: "send-alarm took-over raised to ops".to_owned(),
+            why: "connection refused".to_owned(),
         },
     ]);
     events

@@ -99,7 +99,7 @@ fn name(entry: &Entry) -> &'static str {
 /// here, and then into the samples.
 #[derive(Default)]
 struct Seen {
-    events: [bool; 22],
+    events: [bool; 23],
     effects: [bool; 9],
     outcomes: [bool; 5],
     notes: [bool; 6],
@@ -137,6 +137,7 @@ impl Seen {
             Event::JournalQuarantined { .. } => 19,
             Event::SpoolDamaged { .. } => 20,
             Event::JournalFailed { .. } => 21,
+            Event::EffectTried { .. } => 22,
         };
         self.events[index] = true;
     }

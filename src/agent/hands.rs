@@ -106,12 +106,7 @@ impl Hands {
     pub fn start(&self, instance: &str, id: EffectId, decided_us: i64, effect: &Effect) {
         if let Effect::SendAlarm { sink, alarm } = effect {
             // Also of an instance that was removed: what it raised is to be heard, and to be resolved.
-            let letter = Letter {
-                instance: instance.to_owned(),
-                id,
-                decided_us,
-                alarm: alarm.clone(),
-            };
+            let letter = Letter::new(instance, id, decided_us, sink, alarm.clone());
             self.alarms.send(sink, letter);
             return;
         }

@@ -294,7 +294,9 @@ async fn outcome_of(
         loop {
             match committed.recv().await {
                 Ok(record) => match &record.event {
-                    Event::EffectFinished { effect, outcome } if *effect == wanted => {
+                    Event::EffectFinished {
+                        effect, outcome, ..
+                    } if *effect == wanted => {
                         return Some(outcome.clone());
                     }
                     _ => {}

@@ -14,10 +14,11 @@ mod body;
 
 pub use body::Dialect;
 
-use super::finished;
+use super::{cut, finished};
 use crate::ingest::Incoming;
 use crate::model::alarm::Alarm;
-use crate::model::effect::{EffectId, Outcome};
+use crate::model::effect::{Effect, EffectId, Outcome};
+use crate::model::event::Event;
 use crate::wire::http;
 
 /// How many alarms may wait for one sink.
@@ -123,7 +124,7 @@ impl Alarms {
 
     fn fail(&self, letter: Letter, outcome: Outcome) {
         let events = self.0.events.clone();
-        let incoming = finished(&letter.instance, letter.id, outcome);
+        let incoming = finished(&letter.instance, letter.id, letter.order, outcome);
         // Without a receiver the agent is ending.
         tokio::spawn(async move { drop(events.send(incoming).await) });
     }
@@ -142,8 +143,41 @@ pub struct Letter {
     pub id: EffectId,
     /// When it was decided: wall time in microseconds.
     pub decided_us: i64,
+    /// The order in words.
+    pub order: String,
     /// What it says.
     pub alarm: Alarm,
+}
+
+impl Letter {
+    /// An alarm of `instance` for `sink`, ordered by `id`.
+    #[must_use]
+    pub fn new(instance: &str, id: EffectId, decided_us: i64, sink: &str, alarm: Alarm) -> Self {
+        let order = Effect::SendAlarm {
+            sink: sink.to_owned(),
+            alarm: alarm.clone(),
+        };
+        Self {
+            instance: instance.to_owned(),
+            id,
+            decided_us,
+            order: order.to_string(),
+            alarm,
+        }
+    }
+
+    /// An attempt failed.
+    fn tried(&self, why: String) -> Incoming {
+        Incoming {
+            instance: self.instance.clone(),
+            event: Event::EffectTried {
+                effect: self.id,
+                order: self.order.clone(),
+                why: cut(why),
+            },
+            cause: Some(self.id.seq),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -227,19 +261,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn send_all(queue: Arc<Queue>, events: mpsc::Sender<Incoming>) {
     loop {
         let letter = queue.next().await;
-        let outcome = deliver(&queue, &letter).await;
-        if events
-            .send(finished(&letter.instance, letter.id, outcome))
-            .await
-            .is_err()
-        {
+        let outcome = deliver(&queue, &letter, &events).await;
+        let finished = finished(&letter.instance, letter.id, letter.order, outcome);
+        if events.send(finished).await.is_err() {
             return;
         }
     }
 }
 
-async fn deliver(queue: &Queue, letter: &Letter) -> Outcome {
+async fn deliver(queue: &Queue, letter: &Letter, events: &mpsc::Sender<Incoming>) -> Outcome {
     let mut pause = FIRST_PAUSE;
+    let mut told = String::new();
     let mut answered_badly = Duration::ZERO;
     loop {
         let sink = queue.sink();
@@ -266,8 +298,11 @@ async fn deliver(queue: &Queue, letter: &Letter) -> Outcome {
             Err(http::Error::Impossible(why)) => return Outcome::Failed(why),
             Err(http::Error::Unanswered(why)) => why,
         };
-        if pause == FIRST_PAUSE {
+        if why != told {
             tracing::warn!(sink = sink.name, alarm = %letter.alarm.kind, why, "alarm not sent, trying on");
+            told.clone_from(&why);
+            // Without a receiver the agent is ending.
+            let _ = events.send(letter.tried(why)).await;
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_PAUSE),

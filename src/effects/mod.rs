@@ -128,20 +128,16 @@ impl Executor {
             Effect::StartRedis | Effect::StopRedis => &self.process,
             Effect::SendAlarm { sink, alarm } => {
                 let Hands { config, tools, .. } = &*self.hands;
-                let letter = Letter {
-                    instance: config.name.clone(),
-                    id,
-                    decided_us,
-                    alarm,
-                };
+                let letter = Letter::new(&config.name, id, decided_us, &sink, alarm);
                 tools.alarms.send(&sink, letter);
                 return;
             }
         };
-        if lane.try_send((id, effect)).is_err() {
+        if let Err(full) = lane.try_send((id, effect)) {
+            let (id, effect) = full.into_inner();
             let hands = Arc::clone(&self.hands);
             let refused = Outcome::Refused(format!("{LANE} orders are waiting before it"));
-            tokio::spawn(async move { hands.report(id, refused).await });
+            tokio::spawn(async move { hands.report(id, &effect, refused).await });
         }
     }
 
@@ -188,7 +184,7 @@ impl Hands {
     async fn in_order(self: Arc<Self>, mut orders: mpsc::Receiver<Order>) {
         while let Some((id, effect)) = orders.recv().await {
             let outcome = self.carry_out(&effect).await;
-            self.report(id, outcome).await;
+            self.report(id, &effect, outcome).await;
         }
     }
 
@@ -209,7 +205,7 @@ impl Hands {
                 }
                 outcome = self.carry_out(&effect) => outcome,
             };
-            self.report(id, outcome).await;
+            self.report(id, &effect, outcome).await;
         }
     }
 
@@ -257,13 +253,10 @@ impl Hands {
         work(Link::connect(&self.config.redis, REDIS_PATIENCE).await?).await
     }
 
-    async fn report(&self, id: EffectId, outcome: Outcome) {
+    async fn report(&self, id: EffectId, effect: &Effect, outcome: Outcome) {
+        let finished = finished(&self.config.name, id, effect.to_string(), outcome);
         // Without a receiver the agent is ending: the journal holds the order, and the next start looks.
-        let _ = self
-            .tools
-            .events
-            .send(finished(&self.config.name, id, outcome))
-            .await;
+        let _ = self.tools.events.send(finished).await;
     }
 }
 
@@ -275,22 +268,26 @@ fn touches_redis(effect: &Effect) -> bool {
     )
 }
 
-fn finished(instance: &str, id: EffectId, outcome: Outcome) -> Incoming {
+fn finished(instance: &str, id: EffectId, order: String, outcome: Outcome) -> Incoming {
     Incoming {
         instance: instance.to_owned(),
         event: Event::EffectFinished {
             effect: id,
+            order,
             outcome: shortened(outcome),
         },
         cause: Some(id.seq),
     }
 }
 
-fn shortened(outcome: Outcome) -> Outcome {
-    let cut = |text: String| match text.char_indices().nth(SAID_MAX) {
+fn cut(text: String) -> String {
+    match text.char_indices().nth(SAID_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
-    };
+    }
+}
+
+fn shortened(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Done(text) => Outcome::Done(cut(text)),
         Outcome::Refused(text) => Outcome::Refused(cut(text)),

@@ -107,7 +107,14 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         }
         Event::PeerProbed { peer, probe } => peer_probed(state, peer, probe),
         Event::DeadlinePassed { deadline } => deadline_passed(state, *deadline),
-        Event::EffectFinished { effect, outcome } => {
+        Event::EffectTried { effect, why, .. } => {
+            state.unsent.insert(*effect, why.clone());
+            Observed::default()
+        }
+        Event::EffectFinished {
+            effect, outcome, ..
+        } => {
+            state.unsent.remove(effect);
             let Some(kind) = state.orders.remove(effect) else {
                 return Observed::default();
             };
@@ -166,6 +173,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
 fn started(state: &mut State, stamp: Stamp) -> Observed {
     state.live = false;
     state.orders.clear();
+    state.unsent.clear();
     state.retries = 0;
     state.drift = 0;
     state.unwritten = state.eligible.is_some() || state.bias.is_some();

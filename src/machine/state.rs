@@ -57,6 +57,8 @@ pub struct State {
     pub peers: BTreeMap<String, Peer>,
     /// Orders without an outcome.
     pub orders: BTreeMap<EffectId, OrderKind>,
+    /// Orders that are tried on, alarms that is, and why the last attempt failed.
+    pub unsent: BTreeMap<EffectId, String>,
     /// Failed tries of the present role order.
     pub retries: u32,
     /// Two nodes claimed the VIP at the last event: see [`Self::vip_is_contested`].
@@ -181,6 +183,7 @@ impl Default for State {
             linked_once: false,
             peers: BTreeMap::new(),
             orders: BTreeMap::new(),
+            unsent: BTreeMap::new(),
             retries: 0,
             unwritten: false,
             eligible: None,

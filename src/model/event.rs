@@ -91,6 +91,8 @@ pub enum Event {
     EffectFinished {
         /// Which one.
         effect: EffectId,
+        /// What was ordered, for a reader who has not seen the order.
+        order: String,
         /// How.
         outcome: Outcome,
     },
@@ -147,6 +149,15 @@ pub enum Event {
         /// It can be written again.
         over: bool,
     },
+    /// An attempt to carry an order out failed, and it is tried on. Told again where it fails for another reason.
+    EffectTried {
+        /// Which.
+        effect: EffectId,
+        /// What was ordered.
+        order: String,
+        /// Why it failed.
+        why: String,
+    },
 }
 
 impl Event {
@@ -176,11 +187,12 @@ impl Event {
             Self::JournalQuarantined { .. } => "journal-quarantined",
             Self::SpoolDamaged { .. } => "spool-damaged",
             Self::JournalFailed { .. } => "journal-failed",
+            Self::EffectTried { .. } => "effect-tried",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 22] = [
+    pub const KINDS: [&'static str; 23] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -203,6 +215,7 @@ impl Event {
         "journal-quarantined",
         "spool-damaged",
         "journal-failed",
+        "effect-tried",
     ];
 
     /// Where in the spool this event stood, if it came from there.

@@ -64,12 +64,15 @@ impl Story {
     pub fn obey(&mut self) {
         while let Some(record) = self.records.get(self.obeyed) {
             self.obeyed += 1;
-            let (seq, count) = (record.seq, record.decision.effects.len());
-            for index in 0..u16::try_from(count).unwrap() {
+            let (seq, effects) = (record.seq, record.decision.effects.clone());
+            for (index, order) in (0..).zip(effects) {
                 self.wait_ms(2);
-                let effect = EffectId { seq, index };
-                let outcome = Outcome::Done(String::new());
-                self.tell_because(Some(seq), Event::EffectFinished { effect, outcome });
+                let finished = Event::EffectFinished {
+                    effect: EffectId { seq, index },
+                    order: order.to_string(),
+                    outcome: Outcome::Done(String::new()),
+                };
+                self.tell_because(Some(seq), finished);
             }
         }
     }

@@ -79,6 +79,7 @@ fn further_events() -> Vec<Event> {
                 seq: Seq(17),
                 index: 1,
             },
+            order: "follow 192.168.192.161:6000".to_owned(),
             outcome: Outcome::Failed("connection reset".to_owned()),
         },
         Event::OperatorPaused {
@@ -110,6 +111,14 @@ fn further_events() -> Vec<Event> {
             at: Story::default().now,
             why: "no space left".to_owned(),
             over: true,
+        },
+        Event::EffectTried {
+            effect: EffectId {
+                seq: Seq(17),
+                index: 2,
+            },
+            order: "send-alarm took-over raised to ops".to_owned(),
+            why: "connection refused".to_owned(),
         },
     ]
 }

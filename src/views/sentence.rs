@@ -97,9 +97,10 @@ impl fmt::Display for Sentence<'_> {
             Event::RedisExited { pid } => write!(f, "Redis process {pid} exited"),
             Event::PeerProbed { peer, probe } => check(f, peer, probe),
             Event::DeadlinePassed { deadline } => f.write_str(passed(*deadline)),
-            Event::EffectFinished { effect, outcome } => match self.order {
+            Event::EffectTried { order, why, .. } => write!(f, "{order}: not yet: {why}"),
+            Event::EffectFinished { order, outcome, .. } => match self.order {
                 Some(order) => write!(f, "{order}: {outcome}"),
-                None => write!(f, "order {effect}: {outcome}"),
+                None => write!(f, "{order}: {outcome}"),
             },
             Event::OperatorPaused { .. }
             | Event::OperatorResumed { .. }

@@ -119,6 +119,7 @@ mod tests {
         assert_eq!(order.instance, "redis");
         let done = Event::EffectFinished {
             effect: id,
+            order: order.effect.to_string(),
             outcome: Outcome::Done(String::new()),
         };
         story.tell(done);

@@ -194,6 +194,14 @@ fn other_event() -> impl Strategy<Value = Event> {
             why: why(),
             over: false,
         },
+        Event::EffectTried {
+            effect: EffectId {
+                seq: Seq(1),
+                index: 0,
+            },
+            order: why(),
+            why: why(),
+        },
     ])
 }
 
@@ -301,7 +309,11 @@ fn finished() -> impl Strategy<Value = Event> {
             seq: Seq(seq),
             index,
         };
-        Event::EffectFinished { effect, outcome }
+        Event::EffectFinished {
+            effect,
+            order: "a test".to_owned(),
+            outcome,
+        }
     })
 }
 

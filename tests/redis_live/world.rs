@@ -224,7 +224,9 @@ impl Bench {
             .unwrap();
         assert_eq!(incoming.instance, "cache");
         match incoming.event {
-            Event::EffectFinished { effect, outcome } => {
+            Event::EffectFinished {
+                effect, outcome, ..
+            } => {
                 assert_eq!(incoming.cause, Some(effect.seq));
                 (effect, outcome)
             }

@@ -245,12 +245,14 @@ impl World {
     /// The orders of an earlier life without an outcome: alarms are sent, of the others it is not known.
     fn reconcile_effects(&mut self, node: usize) {
         for (id, effect) in self.unfinished(node) {
+            let order = effect.to_string();
             if let Effect::SendAlarm { alarm, .. } = effect {
                 self.nodes[node].lanes.mail.insert(id, alarm);
             } else {
                 let outcome = Outcome::Failed("the agent ended before it was confirmed".to_owned());
                 let finished = Event::EffectFinished {
                     effect: id,
+                    order,
                     outcome,
                 };
                 self.take(node, finished, Some(id.seq));

@@ -272,11 +272,17 @@ impl World {
 
     fn report(&mut self, node: usize, effect: EffectId, outcome: Outcome) {
         let cause = Some(effect.seq);
+        let order = self.effect(node, effect);
         let touches_redis = matches!(
-            self.effect(node, effect),
+            order,
             Effect::Promote | Effect::Follow { .. } | Effect::StartRedis | Effect::StopRedis
         );
-        self.take(node, Event::EffectFinished { effect, outcome }, cause);
+        let finished = Event::EffectFinished {
+            effect,
+            order: order.to_string(),
+            outcome,
+        };
+        self.take(node, finished, cause);
         if touches_redis {
             self.nudge(node);
         }
@@ -299,15 +305,12 @@ impl World {
             self.tell(&line);
             let at = self.now;
             self.alarms.push(Delivered { at, node, alarm });
-            let outcome = Outcome::Done(String::new());
-            self.take(
-                node,
-                Event::EffectFinished {
-                    effect: id,
-                    outcome,
-                },
-                Some(id.seq),
-            );
+            let finished = Event::EffectFinished {
+                effect: id,
+                order: self.effect(node, id).to_string(),
+                outcome: Outcome::Done(String::new()),
+            };
+            self.take(node, finished, Some(id.seq));
         }
     }
 }

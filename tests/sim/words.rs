@@ -18,7 +18,7 @@ impl World {
         if decision.is_empty() {
             return;
         }
-        let what = self.words(node, record);
+        let what = words(record);
         let rule = decision.rule.as_ref();
         let named = rule.map_or(String::new(), |rule| format!("  [{rule}]"));
         let line = format!("{}  {what}{named}", self.nodes[node].name);
@@ -39,61 +39,6 @@ impl World {
         let notes: Vec<String> = decision.notes.iter().map(Note::to_string).collect();
         if !notes.is_empty() {
             self.told.push(format!("{INDENT}{}", notes.join(", ")));
-        }
-    }
-
-    fn words(&self, node: usize, record: &Record) -> String {
-        match &record.event {
-            Event::AgentStarted { .. } => "the agent starts".to_owned(),
-            Event::Configured(_) => "settings read".to_owned(),
-            Event::AgentReady {
-                vip_here,
-                keepalived,
-            } => format!(
-                "the agent is ready: VIP {}, keepalived {}",
-                if *vip_here { "here" } else { "not here" },
-                if *keepalived == Some(true) {
-                    "runs"
-                } else {
-                    "does not run"
-                },
-            ),
-            Event::VrrpNotified(notified) => {
-                let late = record.at.since(&notified.stamped).unwrap_or(0);
-                let word = &notified.notification.word;
-                if late > SECOND {
-                    format!("keepalived said {word}, {} s ago", late / SECOND)
-                } else {
-                    format!("keepalived says {word}")
-                }
-            }
-            Event::VipChanged { here: true } => "the VIP is on the interface".to_owned(),
-            Event::VipChanged { here: false } => "the VIP is off the interface".to_owned(),
-            Event::KeepalivedChanged { running: true } => "keepalived runs".to_owned(),
-            Event::KeepalivedChanged { running: false } => "keepalived is gone".to_owned(),
-            Event::RedisAttached { pid, .. } => format!("Redis is attached, pid {pid}"),
-            Event::RedisProbed(probe) => format!("Redis checked: {}", seen(probe)),
-            Event::RedisExited { pid } => format!("Redis exited, pid {pid}"),
-            Event::PeerProbed { peer, probe } => format!("{peer}'s Redis checked: {}", seen(probe)),
-            Event::DeadlinePassed { deadline } => format!("timer {}", deadline.word()),
-            Event::EffectFinished { effect, outcome } => {
-                let record = usize::try_from(effect.seq.0 - 1).expect("a story is short");
-                let order = &self.nodes[node].records[record].decision.effects;
-                format!("{}: {outcome}", order[usize::from(effect.index)])
-            }
-            Event::OperatorPaused {
-                until_us, reason, ..
-            } => match until_us {
-                Some(_) => format!("the operator pauses for a while: {reason}"),
-                None => format!("the operator pauses: {reason}"),
-            },
-            Event::OperatorResumed { .. } => "the operator resumes".to_owned(),
-            Event::OperatorAsked { request, .. } => match request {
-                RedisRequest::Start => "the operator starts Redis".to_owned(),
-                RedisRequest::Stop => "the operator stops Redis".to_owned(),
-                RedisRequest::Restart => "the operator restarts Redis".to_owned(),
-            },
-            other => other.kind().to_owned(),
         }
     }
 
@@ -137,6 +82,57 @@ impl World {
             );
             self.tell(&line);
         }
+    }
+}
+
+fn words(record: &Record) -> String {
+    match &record.event {
+        Event::AgentStarted { .. } => "the agent starts".to_owned(),
+        Event::Configured(_) => "settings read".to_owned(),
+        Event::AgentReady {
+            vip_here,
+            keepalived,
+        } => format!(
+            "the agent is ready: VIP {}, keepalived {}",
+            if *vip_here { "here" } else { "not here" },
+            if *keepalived == Some(true) {
+                "runs"
+            } else {
+                "does not run"
+            },
+        ),
+        Event::VrrpNotified(notified) => {
+            let late = record.at.since(&notified.stamped).unwrap_or(0);
+            let word = &notified.notification.word;
+            if late > SECOND {
+                format!("keepalived said {word}, {} s ago", late / SECOND)
+            } else {
+                format!("keepalived says {word}")
+            }
+        }
+        Event::VipChanged { here: true } => "the VIP is on the interface".to_owned(),
+        Event::VipChanged { here: false } => "the VIP is off the interface".to_owned(),
+        Event::KeepalivedChanged { running: true } => "keepalived runs".to_owned(),
+        Event::KeepalivedChanged { running: false } => "keepalived is gone".to_owned(),
+        Event::RedisAttached { pid, .. } => format!("Redis is attached, pid {pid}"),
+        Event::RedisProbed(probe) => format!("Redis checked: {}", seen(probe)),
+        Event::RedisExited { pid } => format!("Redis exited, pid {pid}"),
+        Event::PeerProbed { peer, probe } => format!("{peer}'s Redis checked: {}", seen(probe)),
+        Event::DeadlinePassed { deadline } => format!("timer {}", deadline.word()),
+        Event::EffectFinished { order, outcome, .. } => format!("{order}: {outcome}"),
+        Event::OperatorPaused {
+            until_us, reason, ..
+        } => match until_us {
+            Some(_) => format!("the operator pauses for a while: {reason}"),
+            None => format!("the operator pauses: {reason}"),
+        },
+        Event::OperatorResumed { .. } => "the operator resumes".to_owned(),
+        Event::OperatorAsked { request, .. } => match request {
+            RedisRequest::Start => "the operator starts Redis".to_owned(),
+            RedisRequest::Stop => "the operator stops Redis".to_owned(),
+            RedisRequest::Restart => "the operator restarts Redis".to_owned(),
+        },
+        other => other.kind().to_owned(),
     }
 }
 

@@ -96,6 +96,7 @@ fn webhook(node: &str, letter: &Letter) -> Value {
         id,
         decided_us,
         alarm,
+        order: _,
     } = letter;
     json!({
         "schema": 1,
@@ -127,21 +128,18 @@ mod tests {
     use crate::model::record::Seq;
 
     fn letter(status: AlarmStatus) -> Letter {
-        Letter {
-            instance: "cache".to_owned(),
-            id: EffectId {
-                seq: Seq(169),
-                index: 2,
-            },
-            decided_us: 1_785_736_801_000_123,
-            alarm: Alarm {
-                incident: Seq(160),
-                kind: AlarmKind::TookOver,
-                status,
-                title: "New \"primary\"".to_owned(),
-                content: "line\nnext \\ 主".to_owned(),
-            },
-        }
+        let id = EffectId {
+            seq: Seq(169),
+            index: 2,
+        };
+        let alarm = Alarm {
+            incident: Seq(160),
+            kind: AlarmKind::TookOver,
+            status,
+            title: "New \"primary\"".to_owned(),
+            content: "line\nnext \\ 主".to_owned(),
+        };
+        Letter::new("cache", id, 1_785_736_801_000_123, "ops", alarm)
     }
 
     fn text(dialect: &Dialect, status: AlarmStatus) -> String {

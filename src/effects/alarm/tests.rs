@@ -40,18 +40,30 @@ fn id(seq: u64) -> EffectId {
 }
 
 fn letter(id: EffectId, alarm: Alarm) -> Letter {
-    Letter {
-        instance: "cache".to_owned(),
-        id,
-        decided_us: 0,
-        alarm,
+    Letter::new("cache", id, 0, "ops", alarm)
+}
+
+async fn next(events: &mut mpsc::Receiver<Incoming>) -> Event {
+    let incoming = tokio::time::timeout(Duration::from_secs(20), events.recv()).await;
+    incoming.unwrap().unwrap().event
+}
+
+/// The next attempt that failed.
+async fn tried(events: &mut mpsc::Receiver<Incoming>) -> (u64, String) {
+    match next(events).await {
+        Event::EffectTried { effect, order, why } => {
+            assert_eq!(order, "send-alarm took-over raised to ops");
+            (effect.seq.0, why)
+        }
+        other => panic!("{other:?}"),
     }
 }
 
 async fn outcome(outcomes: &mut mpsc::Receiver<Incoming>) -> (u64, Outcome) {
-    let incoming = tokio::time::timeout(Duration::from_secs(20), outcomes.recv()).await;
-    match incoming.unwrap().unwrap().event {
-        Event::EffectFinished { effect, outcome } => (effect.seq.0, outcome),
+    match next(outcomes).await {
+        Event::EffectFinished {
+            effect, outcome, ..
+        } => (effect.seq.0, outcome),
         other => panic!("{other:?}"),
     }
 }
@@ -96,12 +108,19 @@ async fn sent_once_and_in_order_when_the_sink_comes_up() {
     let alarms = Alarms::start(vec![sink(port)], events);
     alarms.send("ops", letter(id(1), alarm("it\"s \\ down")));
     alarms.send("ops", letter(id(2), alarm("second")));
+    let (first, why) = tried(&mut outcomes).await;
+    assert!(
+        first == 1 && why.contains("refused"),
+        "nobody listens yet: {why}"
+    );
     tokio::time::sleep(Duration::from_millis(700)).await;
-    assert!(outcomes.try_recv().is_err(), "nobody listens yet");
+    assert!(outcomes.try_recv().is_err(), "the same is not told again");
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     // Both a server in trouble and one that is asked too often are tried again.
     let server = tokio::spawn(async move { receive(listener, &[503, 429, 200, 204]).await });
     let done = |text: &str| Outcome::Done(text.to_owned());
+    assert_eq!(tried(&mut outcomes).await, (1, "HTTP 503".to_owned()));
+    assert_eq!(tried(&mut outcomes).await, (1, "HTTP 429".to_owned()));
     assert_eq!(outcome(&mut outcomes).await, (1, done("HTTP 200")));
     assert_eq!(outcome(&mut outcomes).await, (2, done("HTTP 204")));
     let bodies = server.await.unwrap();
@@ -153,14 +172,24 @@ async fn the_oldest_gives_way_when_too_many_wait() {
         // Lets the sender take the first one out of the queue.
         tokio::task::yield_now().await;
     }
-    let (first, refused) = outcome(&mut outcomes).await;
-    let (second, _) = outcome(&mut outcomes).await;
-    assert_eq!((first, second), (1, 2), "0 is being sent");
+    // The attempt at the first one may fail before, between or behind.
+    let mut refusals = Vec::new();
+    while refusals.len() < 2 {
+        match next(&mut outcomes).await {
+            Event::EffectFinished {
+                effect, outcome, ..
+            } => refusals.push((effect.seq.0, outcome)),
+            other => assert!(matches!(other, Event::EffectTried { .. }), "{other:?}"),
+        }
+    }
+    let [(first, refused), (second, _)] = &refusals[..] else {
+        panic!("{refusals:?}");
+    };
+    assert_eq!((*first, *second), (1, 2), "0 is being sent");
     assert_eq!(
-        refused,
+        *refused,
         Outcome::Refused("queue full, oldest dropped".to_owned())
     );
-    assert!(outcomes.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -171,7 +200,7 @@ async fn what_waits_survives_a_change_of_its_sink() {
     alarms.send("ops", letter(id(1), alarm("first")));
     alarms.send("ops", letter(id(2), alarm("second")));
     // The first one is on its way when the sink changes.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tried(&mut outcomes).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move { receive(listener, &[200, 200]).await });
@@ -192,7 +221,7 @@ async fn what_waits_for_a_sink_that_is_removed_fails() {
     let (events, mut outcomes) = mpsc::channel(8);
     let alarms = Alarms::start(vec![sink(1)], events);
     alarms.send("ops", letter(id(1), alarm("first")));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tried(&mut outcomes).await;
     alarms.send("ops", letter(id(2), alarm("second")));
     alarms.reconfigure(Vec::new());
     let gone = Outcome::Failed("there is no [[alarm.sink]] ops".to_owned());

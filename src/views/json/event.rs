@@ -66,8 +66,14 @@ pub(super) enum EventJson<'a> {
     DeadlinePassed {
         deadline: &'static str,
     },
+    EffectTried {
+        order: Shown<'a, EffectId>,
+        what: &'a str,
+        why: &'a str,
+    },
     EffectFinished {
         order: Shown<'a, EffectId>,
+        what: &'a str,
         outcome: &'static str,
         detail: Option<&'a str>,
     },
@@ -146,7 +152,16 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::DeadlinePassed { deadline } => Self::DeadlinePassed {
                 deadline: Deadline::word(*deadline),
             },
-            Event::EffectFinished { effect, outcome } => finished(effect, outcome),
+            Event::EffectTried { effect, order, why } => Self::EffectTried {
+                order: Shown(effect),
+                what: order,
+                why,
+            },
+            Event::EffectFinished {
+                effect,
+                order,
+                outcome,
+            } => finished(effect, order, outcome),
             Event::OperatorPaused {
                 until_us,
                 reason,
@@ -205,7 +220,7 @@ fn redis_attached<'a>(
     }
 }
 
-fn finished<'a>(effect: &'a EffectId, outcome: &'a Outcome) -> EventJson<'a> {
+fn finished<'a>(effect: &'a EffectId, what: &'a str, outcome: &'a Outcome) -> EventJson<'a> {
     let (outcome, detail) = match outcome {
         Outcome::Done(text) => ("done", Some(text.as_str()).filter(|text| !text.is_empty())),
         Outcome::Refused(why) => ("refused", Some(why.as_str())),
@@ -215,6 +230,7 @@ fn finished<'a>(effect: &'a EffectId, outcome: &'a Outcome) -> EventJson<'a> {
     };
     EventJson::EffectFinished {
         order: Shown(effect),
+        what,
         outcome,
         detail,
     }
