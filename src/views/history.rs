@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::json::RecordJson;
+use super::quiet::{Subject, alike, check_of};
 use super::sentence::{Sentence, operator_of, original_time};
 use super::unresolved::Unresolved;
 use crate::machine::table;
 use crate::model::decision::Transition;
-use crate::model::event::Event;
 use crate::model::record::{IncidentId, Record, Seq};
-use crate::model::redis::{Observation, Probe};
+use crate::model::redis::Probe;
 use crate::model::time::At;
 
 pub use super::latest::latest;
@@ -27,7 +27,7 @@ pub struct Filter {
     /// Before this wall time, in microseconds; RFC 3339 where it travels.
     #[serde(with = "moment", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// Any of these kinds of event ([`Event::KINDS`]); empty for all. Comma-separated where it travels.
+    /// Any of these kinds of event (`Event::KINDS`); empty for all. Comma-separated where it travels.
     #[serde(with = "kinds", skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<String>,
     /// This instance only.
@@ -93,49 +93,6 @@ pub fn all<E>(
         let is_loud = !record.decision.is_empty() || last.is_some_and(|last| !alike(&last, probe));
         is_loud && filter.matches(record)
     })
-}
-
-/// Whose Redis a check looked at: the instance, and the peer or nothing for the local one.
-pub(super) type Subject = (String, String);
-
-/// The check that a record is, if it is one.
-pub(super) fn check_of(record: &Record) -> Option<(Subject, &Probe)> {
-    let (peer, probe) = match &record.event {
-        Event::RedisProbed(probe) => (String::new(), probe),
-        Event::PeerProbed { peer, probe } => (peer.clone(), probe),
-        _ => return None,
-    };
-    Some(((record.instance.clone(), peer), probe))
-}
-
-/// Two checks say the same, but for latency, offsets and number of keys.
-pub(super) fn alike(one: &Probe, other: &Probe) -> bool {
-    one.grade == other.grade
-        && match (&one.observation, &other.observation) {
-            (None, None) => true,
-            (Some(one), Some(other)) => essence(one) == essence(other),
-            _ => false,
-        }
-}
-
-fn essence(seen: &Observation) -> impl PartialEq + '_ {
-    let Observation {
-        role,
-        run_id,
-        replid,
-        replid2,
-        second_offset: _,
-        offset: _,
-        master,
-        link_up,
-        sync_in_progress,
-        loading,
-        replicas_online,
-        keys: _,
-    } = seen;
-    let identity = (run_id, replid, replid2);
-    let link = (master, link_up, sync_in_progress, replicas_online);
-    (role, identity, link, loading)
 }
 
 /// A record in plain words.
@@ -274,6 +231,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::model::event::Event;
     use crate::model::redis::Grade;
     use crate::views::fixture::{self, START_US};
 

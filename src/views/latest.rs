@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Filter, Subject, alike, check_of};
+use super::history::Filter;
+use super::quiet::{Subject, alike, check_of};
 use crate::model::record::{Record, Seq};
 
 /// Reading stops when a record is this much older than `since`: records stand in the order in which

@@ -7,6 +7,7 @@
 pub mod history;
 pub mod json;
 mod latest;
+mod quiet;
 mod sentence;
 mod spool;
 pub mod status;
