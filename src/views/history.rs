@@ -89,8 +89,9 @@ pub fn all<E>(
         let Some((subject, probe)) = check_of(record) else {
             return filter.matches(record);
         };
-        let last = before.insert(subject, probe.clone());
-        let is_loud = !record.decision.is_empty() || last.is_some_and(|last| !alike(&last, probe));
+        let last = before.insert(subject.clone(), probe.clone());
+        let is_news = last.is_some_and(|last| !alike(&subject, &last, probe));
+        let is_loud = is_news || !record.decision.is_empty();
         is_loud && filter.matches(record)
     })
 }
@@ -275,6 +276,33 @@ mod tests {
         let timeout = timeout.unwrap().seq.0;
         assert!(kept.contains(&timeout), "a change of grade is shown");
         assert!(kept.contains(&(timeout + 1)), "and so is the way back");
+    }
+
+    /// A dead peer may be a timeout in one check and unreachable in the next, for days.
+    #[test]
+    fn a_silent_peer_is_told_once() {
+        let mut story = fixture::Story::default();
+        story.start(true);
+        let mut check = |probe| {
+            story.wait_ms(1_000);
+            let peer = "lvs2".to_owned();
+            story.tell(Event::PeerProbed { peer, probe });
+            story.seq.0 - 1
+        };
+        check(fixture::replica(true));
+        let silent = check(fixture::failed(Grade::Timeout, 500_000));
+        for _ in 0..5 {
+            check(fixture::failed(Grade::Unreachable, 90));
+            check(fixture::failed(Grade::Timeout, 500_000));
+        }
+        let refused = check(fixture::failed(Grade::Refused, 90));
+        let mut filter = Filter {
+            kinds: vec!["peer-probed".to_owned()],
+            ..Filter::default()
+        };
+        assert_eq!(seqs(&filter, &story.records), [silent, refused]);
+        filter.quiet = true;
+        assert_eq!(seqs(&filter, &story.records).len(), 13);
     }
 
     #[test]

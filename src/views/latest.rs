@@ -67,7 +67,8 @@ impl Search<'_> {
             return;
         };
         if let Some(later) = self.undecided.remove(&subject) {
-            let is_loud = check_of(&later).is_some_and(|(_, other)| !alike(other, probe));
+            let is_loud =
+                check_of(&later).is_some_and(|(subject, other)| !alike(&subject, other, probe));
             if is_loud {
                 self.keep(later);
             }
