@@ -87,7 +87,7 @@ fn table(args: &ReplayArgs, report: &Report, out: &mut dyn Write) -> anyhow::Res
 }
 
 fn side_by_side(divergence: &Divergence, out: &mut dyn Write) -> anyhow::Result<()> {
-    let event = Sentence::new(&divergence.event).to_string();
+    let event = Sentence::new(&divergence.instance, &divergence.event).to_string();
     let instance = match divergence.instance.as_str() {
         "" => "of the node",
         name => name,
@@ -294,7 +294,7 @@ impl<'a> From<&'a Divergence> for DivergenceJson<'a> {
             expected,
             ruleset_changed: divergence.ruleset_changed,
             kind: divergence.event.kind(),
-            summary: Sentence::new(&divergence.event).to_string(),
+            summary: Sentence::new(&divergence.instance, &divergence.event).to_string(),
             recorded: verdict(&divergence.recorded),
             computed: verdict(&divergence.computed),
         }

@@ -146,7 +146,7 @@ impl Reader {
             at: record.at,
             instance: record.instance.clone(),
             kind: record.event.kind(),
-            what: Sentence::new(&record.event)
+            what: Sentence::new(&record.instance, &record.event)
                 .answering(order.as_deref())
                 .to_string(),
             original: original_time(&record.event).filter(|at| *at != record.at),
