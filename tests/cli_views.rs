@@ -1,4 +1,4 @@
-//! What `rha history`, `replay`, `verify`, `machine`, `status` and `completions` print, form by form.
+//! What `rha history`, `replay`, `verify`, `machine` and `completions` print, form by form.
 
 // What helps a test may fail like a test; clippy exempts `#[test]` functions only.
 #![allow(clippy::unwrap_used)]
@@ -14,7 +14,6 @@ use rha::cli::{completions, history, machine as cli_machine, replay, verify};
 use rha::model::event::Event;
 use rha::model::record::{Record, Seq};
 use rha::views::history::{Filter, all};
-use rha::views::status::{InstanceStatus, Status};
 use rha::{machine, model};
 
 // The stories that the unit tests are told; each test file needs some of them only.
@@ -316,35 +315,6 @@ fn machine_prints_the_table_that_decides() {
     let row = rows.iter().find(|row| row["rule"] == "demote-on-backup");
     insta::assert_snapshot!("machine_json_row", format!("{:#}", row.unwrap()));
     assert!(parse::<cli_machine::MachineArgs>("--dot --json").is_err());
-}
-
-#[test]
-fn status_reads_well_for_one_and_for_many() {
-    let mut story = fixture::Story::default();
-    story.start(true);
-    story.lead();
-    let well = InstanceStatus::new("redis", &story.state, Some(story.now));
-    story.tell(Event::PeerProbed {
-        peer: "lvs2".to_owned(),
-        probe: fixture::replica(true),
-    });
-    story.tell(Event::RedisExited { pid: 900 });
-    let trouble = InstanceStatus::new("cache", &story.state, Some(story.now));
-    let print = |instances: Vec<InstanceStatus>| {
-        let status = Status::new("lvs1", "0.1.0", story.now, instances);
-        let mut out = anstream::StripStream::new(Vec::new());
-        render::status(&status, &screen(100), &mut out).unwrap();
-        String::from_utf8(out.into_inner()).unwrap()
-    };
-    insta::assert_snapshot!("status_one", print(vec![trouble.clone()]));
-    let mut many: Vec<_> = (1..20)
-        .map(|n| InstanceStatus {
-            name: format!("redis-{n}"),
-            ..well.clone()
-        })
-        .collect();
-    many.push(trouble);
-    insta::assert_snapshot!("status_many", print(many));
 }
 
 #[test]
