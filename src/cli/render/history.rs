@@ -21,56 +21,44 @@ const BESIDE: usize = 68;
 /// A line that came later than this says when it happened.
 const LATE_US: u64 = 1_000_000;
 
-/// Columns for people; `why` adds below each row why it was decided, what was ordered and by whom.
+/// Columns for people; `why` adds below each row why it was decided, what was ordered and by whom. False if there are
+/// no records.
 ///
 /// # Errors
-/// Those of the source and of `out`.
-pub fn table<E: Into<anyhow::Error>>(
+/// Those of `out`.
+pub fn table(
     screen: &Screen,
     why: bool,
-    source: impl Iterator<Item = Result<Record, E>>,
+    records: impl Iterator<Item = Record>,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let mut reader = Reader::default();
     let mut table = None;
     let mut page = Vec::new();
-    let mut failed = None;
-    for record in source {
-        match record {
-            Ok(record) => page.push(reader.row(&record)),
-            Err(error) => {
-                failed = Some(error.into());
-                break;
-            }
-        }
+    for record in records {
+        page.push(reader.row(&record));
         if page.len() == PAGE {
             write_page(screen, why, &mut table, &page, out)?;
             page.clear();
         }
     }
     write_page(screen, why, &mut table, &page, out)?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    if table.is_none() {
-        writeln!(out, "no records")?;
-    }
-    Ok(())
+    Ok(table.is_some())
 }
 
 /// JSON objects: one a line, or all in one array.
 ///
 /// # Errors
-/// Those of the source and of `out`.
-pub fn json<E: Into<anyhow::Error>>(
+/// Those of `out`.
+pub fn json(
     as_array: bool,
-    source: impl Iterator<Item = Result<Record, E>>,
+    records: impl Iterator<Item = Record>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let mut reader = Reader::default();
     let mut separator = if as_array { "[\n" } else { "" };
-    for record in source {
-        let line = reader.json(&record.map_err(Into::into)?)?;
+    for record in records {
+        let line = reader.json(&record)?;
         write!(out, "{separator}{line}")?;
         separator = if as_array { ",\n" } else { "\n" };
     }
@@ -86,19 +74,15 @@ pub fn json<E: Into<anyhow::Error>>(
 /// Comma-separated values with a header.
 ///
 /// # Errors
-/// Those of the source and of `out`.
-pub fn csv<E: Into<anyhow::Error>>(
-    source: impl Iterator<Item = Result<Record, E>>,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+/// Those of `out`.
+pub fn csv(records: impl Iterator<Item = Record>, out: &mut dyn Write) -> anyhow::Result<()> {
     let header = [
         "seq", "at", "instance", "kind", "summary", "from", "to", "rule", "because", "effects",
         "notes", "incident", "cause", "operator",
     ];
     super::csv::line(out, &header)?;
     let mut reader = Reader::default();
-    for record in source {
-        let record = record.map_err(Into::into)?;
+    for record in records {
         let row = reader.row(&record);
         let change = |pick: fn(&crate::model::decision::Transition) -> crate::model::role::Role| {
             row.change.as_ref().map_or("", |change| pick(change).word())
