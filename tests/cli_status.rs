@@ -20,6 +20,7 @@ fn status_of(instances: Vec<InstanceStatus>, at: At) -> String {
     let status = Status::new("lvs1", "0.1.0", at, instances);
     let screen = Screen {
         width: 100,
+        is_terminal: true,
         zone: TimeZone::fixed(Offset::constant(8)),
     };
     let mut out = anstream::StripStream::new(Vec::new());
