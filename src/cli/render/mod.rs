@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
-pub use columns::{Cell, Columns, wrap};
+pub use columns::{Cell, Columns, GAP, wrap};
 pub use error::{Problem, ignore_broken_pipe, report};
 pub use history::{csv as history_csv, json as history_json};
 pub use rows::table as history_table;

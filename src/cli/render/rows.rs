@@ -8,9 +8,8 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use unicode_width::UnicodeWidthStr;
 
-use super::columns::GAP;
 use super::screen::{Screen, clock, clock_offset, day, local};
-use super::{Cell, Columns, role_style, wrap};
+use super::{Cell, Columns, GAP, role_style, wrap};
 use crate::model::decision::Transition;
 use crate::model::record::Record;
 use crate::views::history::{Reader, Row};
@@ -119,7 +118,7 @@ struct Table {
 impl Table {
     fn new(screen: &Screen, why: bool, first: &Row) -> Self {
         Self {
-            limit: screen.is_terminal.then_some(screen.width),
+            limit: screen.limit(),
             why,
             offset: screen.offset(first.at.wall_us),
             first_instance: first.instance.clone(),

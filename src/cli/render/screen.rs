@@ -42,6 +42,12 @@ impl Screen {
         }
     }
 
+    /// The widest that a row may be, where that is limited.
+    #[must_use]
+    pub fn limit(&self) -> Option<usize> {
+        self.is_terminal.then_some(self.width)
+    }
+
     /// The zone's offset from UTC at a wall time in microseconds.
     #[must_use]
     pub fn offset(&self, wall_us: i64) -> Offset {
