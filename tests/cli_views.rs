@@ -1,4 +1,4 @@
-//! What `rha history`, `replay`, `verify`, `machine`, `status` and `completions` print, form by form.
+//! What `rha history`, `replay`, `verify`, `machine` and `completions` print, form by form.
 
 // What helps a test may fail like a test; clippy exempts `#[test]` functions only.
 #![allow(clippy::unwrap_used)]
@@ -14,7 +14,6 @@ use rha::cli::{completions, history, machine as cli_machine, replay, verify};
 use rha::model::event::Event;
 use rha::model::record::{Record, Seq};
 use rha::views::history::{Filter, all};
-use rha::views::status::{InstanceStatus, Status};
 use rha::{machine, model};
 
 // The stories that the unit tests are told; each test file needs some of them only.
@@ -32,6 +31,7 @@ fn parse<A: Args + FromArgMatches>(line: &str) -> Result<A, clap::Error> {
 fn screen(width: usize) -> Screen {
     Screen {
         width,
+        is_terminal: true,
         zone: TimeZone::fixed(Offset::constant(8)),
     }
 }
@@ -90,11 +90,44 @@ fn busy_night() -> Vec<Record> {
 #[test]
 fn history_table() {
     let records = fixture::failover();
+    insta::assert_snapshot!("history_table_80", history_of(&records, 80, ""));
     insta::assert_snapshot!("history_table_100", history_of(&records, 100, ""));
-    insta::assert_snapshot!("history_table_160", history_of(&records, 160, "-n 0 --all"));
+    insta::assert_snapshot!("history_table_120", history_of(&records, 120, ""));
+    insta::assert_snapshot!("history_table_200", history_of(&records, 200, "-n 0 --all"));
     insta::assert_snapshot!("history_why", history_of(&records, 100, "--why"));
-    insta::assert_snapshot!("history_instances", history_of(&busy_night(), 100, "-n 0"));
+    insta::assert_snapshot!(
+        "history_instances_80",
+        history_of(&busy_night(), 80, "-n 0")
+    );
+    insta::assert_snapshot!("history_instances", history_of(&busy_night(), 120, "-n 0"));
     assert_eq!(history_of(&[], 100, ""), "no records\n");
+}
+
+#[test]
+fn history_is_never_wider_than_the_terminal() {
+    for (records, narrowest) in [(fixture::failover(), 60), (busy_night(), 72)] {
+        for width in narrowest..250 {
+            for line in ["-n 0 --all", "-n 0 --why"] {
+                let text = history_of(&records, width, line);
+                let wide = text.lines().find(|line| line.chars().count() > width);
+                assert_eq!(wide, None, "{width} columns, {line}");
+            }
+        }
+    }
+}
+
+/// For grep and its kind: a line for each record, with the whole time, however narrow the terminal beside it may be.
+#[test]
+fn history_in_a_pipe_is_a_line_for_each_record() {
+    let records = busy_night();
+    let args: history::HistoryArgs = parse("-n 0 --all").unwrap();
+    let pipe = Screen {
+        is_terminal: false,
+        ..screen(80)
+    };
+    let (text, _) = print(|out| history::run(&args, &pipe, ok(&records), out));
+    assert_eq!(text.lines().count(), records.len() + 1);
+    insta::assert_snapshot!("history_in_a_pipe", text);
 }
 
 /// Roles are coloured on a terminal; nothing that comes from elsewhere can command it.
@@ -316,35 +349,6 @@ fn machine_prints_the_table_that_decides() {
     let row = rows.iter().find(|row| row["rule"] == "demote-on-backup");
     insta::assert_snapshot!("machine_json_row", format!("{:#}", row.unwrap()));
     assert!(parse::<cli_machine::MachineArgs>("--dot --json").is_err());
-}
-
-#[test]
-fn status_reads_well_for_one_and_for_many() {
-    let mut story = fixture::Story::default();
-    story.start(true);
-    story.lead();
-    let well = InstanceStatus::new("redis", &story.state, Some(story.now));
-    story.tell(Event::PeerProbed {
-        peer: "lvs2".to_owned(),
-        probe: fixture::replica(true),
-    });
-    story.tell(Event::RedisExited { pid: 900 });
-    let trouble = InstanceStatus::new("cache", &story.state, Some(story.now));
-    let print = |instances: Vec<InstanceStatus>| {
-        let status = Status::new("lvs1", "0.1.0", story.now, instances);
-        let mut out = anstream::StripStream::new(Vec::new());
-        render::status(&status, &screen(100), &mut out).unwrap();
-        String::from_utf8(out.into_inner()).unwrap()
-    };
-    insta::assert_snapshot!("status_one", print(vec![trouble.clone()]));
-    let mut many: Vec<_> = (1..20)
-        .map(|n| InstanceStatus {
-            name: format!("redis-{n}"),
-            ..well.clone()
-        })
-        .collect();
-    many.push(trouble);
-    insta::assert_snapshot!("status_many", print(many));
 }
 
 #[test]

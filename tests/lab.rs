@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test: what fails is shown
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -50,6 +50,76 @@ fn failovers_lose_nothing() {
         figures["lost"], 0,
         "acknowledged writes are lost: {figures}"
     );
+}
+
+/// Quotes, comments and pauses, as in a script; and the help for a narrow terminal.
+#[test]
+#[ignore = "needs keepalived, redis-server, and namespaces"]
+fn the_shell_reads_a_script() {
+    let _alone = machine();
+    let mut world = tools_lab()
+        .arg("shell")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let script = "# what an operator does\nhelp\nrha lvs1 pause --reason \"two words\" --for 1h\n\
+                  sleep 0.2\nrha lvs1 history -n 1 --kind operator-paused\nquit\n";
+    world
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(script.as_bytes())
+        .unwrap();
+    let (out, err) = bounded(world);
+    assert!(out.contains(": two words"), "{out}\n{err}");
+    let help = out.lines().skip_while(|line| !line.starts_with("show  "));
+    let help: Vec<_> = help
+        .take_while(|line| !line.starts_with("paused"))
+        .collect();
+    assert!(help.len() > 10, "{out}");
+    assert_eq!(help.iter().find(|line| line.len() > 80), None);
+    assert_eq!(err, "");
+}
+
+/// No line of it is wrapped by the terminal, and the picture is taken away as often as it is drawn.
+#[test]
+#[ignore = "needs keepalived, redis-server, and namespaces"]
+fn the_demo_fits_80_columns() {
+    let _alone = machine();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/demo");
+    let command = format!("stty cols 80 rows 24; exec {}", demo.display());
+    let child = Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .env("TERM", "xterm")
+        .env(PARENT, std::process::id().to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (out, err) = bounded(child);
+    let lines = out.lines().map(without_escapes);
+    let wide: Vec<_> = lines.filter(|line| line.chars().count() > 80).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    let drawn = out.matches("\u{1b}[?7l").count();
+    assert!(drawn > 50, "{out}\n{err}");
+    assert_eq!(out.matches("A\u{1b}[J").count(), drawn);
+    assert!(out.contains("no divergence"), "{out}\n{err}");
+}
+
+/// A line as a terminal shows it: without control sequences (ECMA-48 CSI).
+fn without_escapes(line: &str) -> String {
+    let mut shown = String::new();
+    for (index, part) in line.split("\u{1b}[").enumerate() {
+        let text = match index {
+            0 => part,
+            _ => part.trim_start_matches(|c: char| !c.is_ascii_alphabetic()),
+        };
+        shown.extend(text.chars().skip(usize::from(index > 0)));
+    }
+    shown
 }
 
 /// SIGTERM to the first process, as an impatient `timeout` sends it, ends every other.

@@ -251,28 +251,7 @@ fn later_events() -> Vec<Event> {
         order: "follow 192.168.192.161:6379".to_owned(),
         outcome,
     }));
-    let reason = "new kernel".to_owned();
-    events.extend([
-        Event::OperatorPaused {
-            until_us: Some(-1),
-            reason,
-            operator: operator(),
-        },
-        Event::OperatorResumed {
-            operator: operator(),
-        },
-    ]);
-    events.extend(
-        [
-            RedisRequest::Start,
-            RedisRequest::Stop,
-            RedisRequest::Restart,
-        ]
-        .map(|request| Event::OperatorAsked {
-            request,
-            operator: operator(),
-        }),
-    );
+    events.extend(operators_events());
     events.extend([
         Event::ActedUnrecorded {
             at: at(9),
@@ -302,6 +281,27 @@ fn later_events() -> Vec<Event> {
         },
     ]);
     events
+}
+
+fn operators_events() -> impl Iterator<Item = Event> {
+    let paused = Event::OperatorPaused {
+        until_us: Some(-1),
+        reason: "new kernel".to_owned(),
+        operator: operator(),
+    };
+    let resumed = Event::OperatorResumed {
+        operator: operator(),
+    };
+    let requests = [
+        RedisRequest::Start,
+        RedisRequest::Stop,
+        RedisRequest::Restart,
+    ];
+    let asked = requests.map(|request| Event::OperatorAsked {
+        request,
+        operator: operator(),
+    });
+    [paused, resumed].into_iter().chain(asked)
 }
 
 const DEADLINES: [Deadline; 9] = [

@@ -29,8 +29,8 @@ pub fn each(
         return Ok(());
     }
     let newest_first = source(reader, filter, Seq(1), Order::NewestFirst);
-    for record in history::latest(filter, newest_first)? {
-        if !each(record) {
+    for record in history::latest(filter, newest_first) {
+        if !each(record?) {
             break;
         }
     }

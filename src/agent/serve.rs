@@ -109,7 +109,7 @@ async fn status(State(app): State<App>) -> Json<status::Status> {
     let board = lock(&app.board);
     let instances = board
         .shown()
-        .map(|(name, state)| InstanceStatus::new(name, state, state.since));
+        .map(|(name, state)| InstanceStatus::new(name, state));
     Json(status::Status::new(
         &app.node,
         env!("CARGO_PKG_VERSION"),

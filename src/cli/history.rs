@@ -8,6 +8,7 @@ use jiff::ZonedDateTime;
 
 use super::parse_when;
 use super::render::{self, ListForm, Problem, Screen};
+use super::source::readable;
 use crate::machine::table::TABLE;
 use crate::model::event::Event;
 use crate::model::record::Record;
@@ -16,7 +17,7 @@ use crate::views::history::Filter;
 /// List what happened, what was decided about it, and why
 ///
 /// The last 50 records, oldest first. Health checks that say what the check before them said are left out,
-/// unless --all asks for them.
+/// unless --all asks for them. Exit status: 3 if the journal is damaged; what can be read of it is shown.
 ///
 /// Example: `rha history --since "10m ago" --why`
 ///
@@ -119,12 +120,19 @@ pub fn run<E: Into<anyhow::Error>>(
     source: impl Iterator<Item = Result<Record, E>>,
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
+    let mut failed = None;
+    let records = readable(source, &mut failed);
     match args.output {
-        ListForm::Table => render::history_table(screen, args.why, source, out)?,
-        ListForm::Jsonl => render::history_json(false, source, out)?,
-        ListForm::Json => render::history_json(true, source, out)?,
-        ListForm::Csv => render::history_csv(source, out)?,
+        ListForm::Table => {
+            let is_empty = !render::history_table(screen, args.why, records, out)?;
+            if is_empty && failed.is_none() {
+                writeln!(out, "no records")?;
+            }
+        }
+        ListForm::Jsonl => render::history_json(false, records, out)?,
+        ListForm::Json => render::history_json(true, records, out)?,
+        ListForm::Csv => render::history_csv(records, out)?,
     }
     out.flush()?;
-    Ok(0)
+    failed.map_or(Ok(0), Err)
 }

@@ -12,6 +12,7 @@ use crate::config::{Config, Instance};
 use crate::model::effect::Effect;
 use crate::model::event::RedisRequest;
 use crate::model::redis::RedisRole;
+use crate::views::explained;
 
 /// Start, stop, restart or look at the local Redis
 ///
@@ -122,6 +123,9 @@ fn status(config: &Config, instance: &Instance, out: &mut dyn Write) -> anyhow::
         write!(out, ", offset {}, {} key(s)", seen.offset, seen.keys)?;
     }
     writeln!(out)?;
+    if let Some(meaning) = explained(probe.grade.word()) {
+        writeln!(out, "{meaning}")?;
+    }
     Ok(if probe.grade.is_ready() {
         exit::OK
     } else {

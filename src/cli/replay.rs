@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::render::{Cell, Columns, ReportForm, counted, plain, thousands};
+use super::source::readable;
 use crate::machine::RULESET;
 use crate::model::record::{Record, Seq};
 use crate::replay::{Difference, Divergence, Report, Verdict, rerun};
@@ -17,7 +18,7 @@ use crate::views::json::{DecisionJson, SCHEMA};
 ///
 /// The machine runs over the recorded events and must come to the recorded decisions. Only reads: Redis,
 /// keepalived and the journal are not touched. Exit status: 3 if a decision differs; the first is shown,
-/// recorded and computed side by side.
+/// recorded and computed side by side. 3, too, if the journal is damaged; what can be read of it is replayed.
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArgs {
     /// Stop after the record of this number
@@ -33,7 +34,8 @@ pub struct ReplayArgs {
     pub output: ReportForm,
 }
 
-/// Replays `source`, the whole journal, oldest first; 0 if nothing diverges, else 3.
+/// Replays `source`, the whole journal, oldest first; 0 if nothing diverges, else 3. What was read before an error is
+/// replayed.
 ///
 /// # Errors
 /// Those of the source and of `out`.
@@ -43,23 +45,33 @@ pub fn run<E: Into<anyhow::Error>>(
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     let last = Seq(args.until.unwrap_or(u64::MAX));
-    let wanted = source.take_while(|record| !record.as_ref().is_ok_and(|r| r.seq > last));
-    let report = rerun(wanted).map_err(Into::into)?;
+    let mut failed = None;
+    let report = rerun(readable(source, &mut failed).take_while(|record| record.seq <= last));
     match args.output {
-        ReportForm::Table => table(args, &report, out)?,
+        ReportForm::Table => table(args, &report, failed.is_none(), out)?,
         ReportForm::Json => {
-            let json = serde_json::to_string(&ReportJson::from(&report))?;
+            let json = serde_json::to_string(&ReportJson::new(&report, failed.as_ref()))?;
             writeln!(out, "{json}")?;
         }
     }
     out.flush()?;
-    Ok(if report.divergence.is_none() { 0 } else { 3 })
+    match failed {
+        Some(error) => Err(error),
+        None if report.divergence.is_some() => Ok(3),
+        None => Ok(0),
+    }
 }
 
-fn table(args: &ReplayArgs, report: &Report, out: &mut dyn Write) -> anyhow::Result<()> {
+fn table(
+    args: &ReplayArgs,
+    report: &Report,
+    is_whole: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let verdict = match &report.divergence {
         Some(divergence) => format!("record {} diverges", divergence.seq),
-        None => "no divergence".to_owned(),
+        None if is_whole => "no divergence".to_owned(),
+        None => "no divergence, as far as it can be read".to_owned(),
     };
     writeln!(
         out,
@@ -87,7 +99,7 @@ fn table(args: &ReplayArgs, report: &Report, out: &mut dyn Write) -> anyhow::Res
 }
 
 fn side_by_side(divergence: &Divergence, out: &mut dyn Write) -> anyhow::Result<()> {
-    let event = Sentence::new(&divergence.event).to_string();
+    let event = Sentence::new(&divergence.instance, &divergence.event).to_string();
     let instance = match divergence.instance.as_str() {
         "" => "of the node",
         name => name,
@@ -236,13 +248,15 @@ struct ReportJson<'a> {
     other_ruleset: u64,
     rules: &'a std::collections::BTreeMap<String, u64>,
     divergence: Option<DivergenceJson<'a>>,
+    /// Why the rest was not read.
+    unread: Option<String>,
 }
 
-impl<'a> From<&'a Report> for ReportJson<'a> {
-    fn from(report: &'a Report) -> Self {
+impl<'a> ReportJson<'a> {
+    fn new(report: &'a Report, unread: Option<&anyhow::Error>) -> Self {
         Self {
             schema: SCHEMA,
-            ok: report.divergence.is_none(),
+            ok: report.divergence.is_none() && unread.is_none(),
             ruleset: RULESET,
             records: report.records,
             first: report.first,
@@ -251,6 +265,7 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
             other_ruleset: report.other_ruleset,
             rules: &report.rules,
             divergence: report.divergence.as_ref().map(DivergenceJson::from),
+            unread: unread.map(ToString::to_string),
         }
     }
 }
@@ -294,7 +309,7 @@ impl<'a> From<&'a Divergence> for DivergenceJson<'a> {
             expected,
             ruleset_changed: divergence.ruleset_changed,
             kind: divergence.event.kind(),
-            summary: Sentence::new(&divergence.event).to_string(),
+            summary: Sentence::new(&divergence.instance, &divergence.event).to_string(),
             recorded: verdict(&divergence.recorded),
             computed: verdict(&divergence.computed),
         }

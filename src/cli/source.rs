@@ -1,13 +1,14 @@
 //! Where a command reads records: from the agent while it runs, else from the journal itself.
 
 use std::io::{BufRead, BufReader};
+use std::iter;
 
 use super::client::Client;
 use super::render::Problem;
 use super::verify::Verified;
 use crate::agent::{api, lookup};
 use crate::config::{Config, Instance};
-use crate::journal::{FrameReader, Reader};
+use crate::journal::{Error, FrameReader, Reader};
 use crate::model::record::{Record, Seq};
 use crate::views::history::Filter;
 
@@ -43,7 +44,7 @@ pub fn instance<'config>(
     }
 }
 
-/// All records, oldest first.
+/// All records, oldest first; damage is the last item.
 ///
 /// # Errors
 /// Neither the agent nor the journal can be read.
@@ -52,11 +53,14 @@ pub fn records(config: &Config) -> anyhow::Result<Records> {
         let frames = FrameReader::new(client.open(api::FRAMES)?)?;
         return Ok(Box::new(frames.map(|record| Ok(record?))));
     }
-    let reader = Reader::open(&config.paths.journal())?;
-    Ok(Box::new(reader.records(Seq(1)).map(|record| Ok(record?))))
+    let reader = Reader::open(&config.paths.journal()).map_err(unread)?;
+    let records = reader.records(Seq(1));
+    let lost = iter::once_with(move || reader.check_end().err()).flatten();
+    let records = records.chain(lost.map(Err));
+    Ok(Box::new(records.map(|record| record.map_err(unread))))
 }
 
-/// The records that a query asks for, oldest first.
+/// The records that a query asks for, oldest first; damage is the last item.
 ///
 /// # Errors
 /// As above.
@@ -68,13 +72,39 @@ pub fn history(config: &Config, filter: &Filter) -> anyhow::Result<Records> {
             lines.map(|line| Ok(serde_json::from_str(&line?)?)),
         ));
     }
-    let reader = Reader::open(&config.paths.journal())?;
+    let reader = Reader::open(&config.paths.journal()).map_err(unread)?;
     let mut found = Vec::new();
-    lookup::each(&reader, filter, |record| {
+    let looked = lookup::each(&reader, filter, |record| {
         found.push(record);
         true
-    })?;
-    Ok(Box::new(found.into_iter().map(Ok)))
+    });
+    let trouble = looked.and_then(|()| reader.check_end()).err();
+    let trouble = trouble.map(|error| Err(unread(error)));
+    Ok(Box::new(found.into_iter().map(Ok).chain(trouble)))
+}
+
+/// Why the journal, or the rest of it, cannot be read: damage is trouble that was found, all else a failure.
+fn unread(error: Error) -> anyhow::Error {
+    match error {
+        Error::Damaged { .. } => {
+            Problem::trouble(format!("{error}; `rha verify` tells more")).into()
+        }
+        _ => error.into(),
+    }
+}
+
+/// The records before the first error. That is kept in `failed`: what was read is worth telling, whatever came then.
+pub fn readable<E: Into<anyhow::Error>>(
+    source: impl Iterator<Item = Result<Record, E>>,
+    failed: &mut Option<anyhow::Error>,
+) -> impl Iterator<Item = Record> {
+    source.map_while(|record| match record {
+        Ok(record) => Some(record),
+        Err(error) => {
+            *failed = Some(error.into());
+            None
+        }
+    })
 }
 
 /// The journal checked from end to end.
@@ -84,7 +114,15 @@ pub fn history(config: &Config, filter: &Filter) -> anyhow::Result<Records> {
 pub fn verify(config: &Config) -> anyhow::Result<Verified> {
     let report = match Client::connect(&config.paths.agent_socket())? {
         Some(client) => FrameReader::new(client.open(api::FRAMES)?)?.verify(),
-        None => Reader::open(&config.paths.journal())?.verify(),
+        None => match Reader::open(&config.paths.journal()) {
+            Err(Error::Damaged { seq, why }) => {
+                return Ok(Verified {
+                    first_bad: Some((seq.unwrap_or(Seq(1)), why)),
+                    ..Verified::default()
+                });
+            }
+            opened => opened?.verify(),
+        },
     };
     Ok(Verified {
         records: report.records,

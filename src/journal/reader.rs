@@ -221,6 +221,15 @@ impl Reader {
         report
     }
 
+    /// Does the disk reach as far as it once did? sled takes damage near its end for a write that was cut off, and
+    /// goes back before it without a word.
+    ///
+    /// # Errors
+    /// `Damaged`: it has lost its end.
+    pub fn check_end(&self) -> Result<(), Error> {
+        self.store.check_mark(self.tail().first)
+    }
+
     /// How much there is.
     ///
     /// # Errors

@@ -72,18 +72,16 @@ pub struct Verdict {
 
 /// Replays records, oldest first, from the journal's beginning until the first divergence. Each instance has
 /// a state of its own; so has the node itself (records without an instance).
-///
-/// # Errors
-/// The first error of the source.
-pub fn rerun<E>(records: impl Iterator<Item = Result<Record, E>>) -> Result<Report, E> {
+#[must_use]
+pub fn rerun(records: impl Iterator<Item = Record>) -> Report {
     let mut rerun = Rerun::default();
     for record in records {
-        rerun.report.divergence = rerun.compare(record?);
+        rerun.report.divergence = rerun.compare(record);
         if rerun.report.divergence.is_some() {
             break;
         }
     }
-    Ok(rerun.report)
+    rerun.report
 }
 
 #[derive(Default)]
@@ -178,14 +176,12 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
     use crate::model::effect::Effect;
     use crate::views::fixture::{self, Story};
 
     fn replay(records: &[Record]) -> Report {
-        rerun(records.iter().cloned().map(Ok::<_, Infallible>)).unwrap()
+        rerun(records.iter().cloned())
     }
 
     fn find(records: &mut [Record], rule: &str) -> usize {

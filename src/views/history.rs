@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::json::RecordJson;
+use super::quiet::{Subject, alike, check_of};
 use super::sentence::{Sentence, operator_of, original_time};
 use super::unresolved::Unresolved;
 use crate::machine::table;
 use crate::model::decision::Transition;
-use crate::model::event::Event;
 use crate::model::record::{IncidentId, Record, Seq};
-use crate::model::redis::{Observation, Probe};
+use crate::model::redis::Probe;
 use crate::model::time::At;
 
 pub use super::latest::latest;
@@ -27,7 +27,7 @@ pub struct Filter {
     /// Before this wall time, in microseconds; RFC 3339 where it travels.
     #[serde(with = "moment", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// Any of these kinds of event ([`Event::KINDS`]); empty for all. Comma-separated where it travels.
+    /// Any of these kinds of event (`Event::KINDS`); empty for all. Comma-separated where it travels.
     #[serde(with = "kinds", skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<String>,
     /// This instance only.
@@ -89,53 +89,11 @@ pub fn all<E>(
         let Some((subject, probe)) = check_of(record) else {
             return filter.matches(record);
         };
-        let last = before.insert(subject, probe.clone());
-        let is_loud = !record.decision.is_empty() || last.is_some_and(|last| !alike(&last, probe));
+        let last = before.insert(subject.clone(), probe.clone());
+        let is_news = last.is_some_and(|last| !alike(&subject, &last, probe));
+        let is_loud = is_news || !record.decision.is_empty();
         is_loud && filter.matches(record)
     })
-}
-
-/// Whose Redis a check looked at: the instance, and the peer or nothing for the local one.
-pub(super) type Subject = (String, String);
-
-/// The check that a record is, if it is one.
-pub(super) fn check_of(record: &Record) -> Option<(Subject, &Probe)> {
-    let (peer, probe) = match &record.event {
-        Event::RedisProbed(probe) => (String::new(), probe),
-        Event::PeerProbed { peer, probe } => (peer.clone(), probe),
-        _ => return None,
-    };
-    Some(((record.instance.clone(), peer), probe))
-}
-
-/// Two checks say the same, but for latency, offsets and number of keys.
-pub(super) fn alike(one: &Probe, other: &Probe) -> bool {
-    one.grade == other.grade
-        && match (&one.observation, &other.observation) {
-            (None, None) => true,
-            (Some(one), Some(other)) => essence(one) == essence(other),
-            _ => false,
-        }
-}
-
-fn essence(seen: &Observation) -> impl PartialEq + '_ {
-    let Observation {
-        role,
-        run_id,
-        replid,
-        replid2,
-        second_offset: _,
-        offset: _,
-        master,
-        link_up,
-        sync_in_progress,
-        loading,
-        replicas_online,
-        keys: _,
-    } = seen;
-    let identity = (run_id, replid, replid2);
-    let link = (master, link_up, sync_in_progress, replicas_online);
-    (role, identity, link, loading)
 }
 
 /// A record in plain words.
@@ -188,7 +146,7 @@ impl Reader {
             at: record.at,
             instance: record.instance.clone(),
             kind: record.event.kind(),
-            what: Sentence::new(&record.event)
+            what: Sentence::new(&record.instance, &record.event)
                 .answering(order.as_deref())
                 .to_string(),
             original: original_time(&record.event).filter(|at| *at != record.at),
@@ -274,6 +232,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::model::event::Event;
     use crate::model::redis::Grade;
     use crate::views::fixture::{self, START_US};
 
@@ -288,8 +247,8 @@ mod tests {
         let mut reversed = records.to_vec();
         reversed.reverse();
         let backward: Vec<u64> = latest(filter, ok(reversed))
-            .unwrap()
             .iter()
+            .flatten()
             .map(|record| record.seq.0)
             .collect();
         assert_eq!(forward, backward, "both directions find the same");
@@ -317,6 +276,33 @@ mod tests {
         let timeout = timeout.unwrap().seq.0;
         assert!(kept.contains(&timeout), "a change of grade is shown");
         assert!(kept.contains(&(timeout + 1)), "and so is the way back");
+    }
+
+    /// A dead peer may be a timeout in one check and unreachable in the next, for days.
+    #[test]
+    fn a_silent_peer_is_told_once() {
+        let mut story = fixture::Story::default();
+        story.start(true);
+        let mut check = |probe| {
+            story.wait_ms(1_000);
+            let peer = "lvs2".to_owned();
+            story.tell(Event::PeerProbed { peer, probe });
+            story.seq.0 - 1
+        };
+        let attached = check(fixture::replica(true));
+        let silent = check(fixture::failed(Grade::Timeout, 500_000));
+        for _ in 0..5 {
+            check(fixture::failed(Grade::Unreachable, 90));
+            check(fixture::failed(Grade::Timeout, 500_000));
+        }
+        let refused = check(fixture::failed(Grade::Refused, 90));
+        let mut filter = Filter {
+            kinds: vec!["peer-probed".to_owned()],
+            ..Filter::default()
+        };
+        assert_eq!(seqs(&filter, &story.records), [attached, silent, refused]);
+        filter.quiet = true;
+        assert_eq!(seqs(&filter, &story.records).len(), 13);
     }
 
     #[test]

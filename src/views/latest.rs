@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Filter, Subject, alike, check_of};
+use super::history::Filter;
+use super::quiet::{Subject, alike, check_of};
 use crate::model::record::{Record, Seq};
 
 /// Reading stops when a record is this much older than `since`: records stand in the order in which
@@ -14,14 +15,12 @@ const PATIENCE: usize = 4_096;
 
 /// The last [`Filter::limit`] records that are asked for (0: as many as may be), oldest first. Reads
 /// `newest_first` only as far back as it must, and holds no more than it returns, and one check of
-/// each Redis.
-///
-/// # Errors
-/// The first error of the source.
+/// each Redis. An error of the source ends the reading and is the last item.
+#[must_use]
 pub fn latest<E>(
     filter: &Filter,
     newest_first: impl Iterator<Item = Result<Record, E>>,
-) -> Result<Vec<Record>, E> {
+) -> Vec<Result<Record, E>> {
     let limit = match filter.limit {
         0 => Filter::MAX_LIMIT,
         limit => limit.min(Filter::MAX_LIMIT),
@@ -33,8 +32,15 @@ pub fn latest<E>(
         undecided: BTreeMap::new(),
         patience: PATIENCE,
     };
+    let mut failed = None;
     for record in newest_first {
-        let record = record?;
+        let record = match record {
+            Ok(record) => record,
+            error => {
+                failed = Some(error);
+                break;
+            }
+        };
         let is_past = filter
             .since
             .is_some_and(|since| record.at.wall_us < since.saturating_sub(CLOCK_STEP_US));
@@ -43,7 +49,7 @@ pub fn latest<E>(
         }
         search.look_at(record);
     }
-    Ok(search.kept.into_values().collect())
+    search.kept.into_values().map(Ok).chain(failed).collect()
 }
 
 struct Search<'a> {
@@ -66,7 +72,8 @@ impl Search<'_> {
             return;
         };
         if let Some(later) = self.undecided.remove(&subject) {
-            let is_loud = check_of(&later).is_some_and(|(_, other)| !alike(other, probe));
+            let is_loud =
+                check_of(&later).is_some_and(|(subject, other)| !alike(&subject, other, probe));
             if is_loud {
                 self.keep(later);
             }
@@ -123,13 +130,31 @@ mod tests {
             };
             let find = |limit| {
                 let newest_first = records.iter().rev().cloned().map(Ok::<_, Infallible>);
-                latest(&filter(limit), newest_first).unwrap()
+                latest(&filter(limit), newest_first)
             };
             let all = find(0);
             for limit in 1..=all.len() {
                 assert_eq!(find(limit), all[all.len() - limit..], "limit {limit}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_found_before_an_error_is_told() {
+        let records = fixture::failover();
+        let readable = records.iter().rev().take(5).cloned().map(Ok);
+        let filter = Filter {
+            quiet: true,
+            ..Filter::default()
+        };
+        let found = latest(&filter, readable.chain([Err("damaged")]));
+        let mut expected: Vec<_> = records[records.len() - 5..]
+            .iter()
+            .cloned()
+            .map(Ok)
+            .collect();
+        expected.push(Err("damaged"));
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -149,12 +174,12 @@ mod tests {
             quiet: true,
             ..Filter::default()
         };
-        assert_eq!(latest(&filter, newest_first.clone()).unwrap().len(), 5);
+        assert_eq!(latest(&filter, newest_first.clone()).len(), 5);
         assert_eq!(read.replace(0), 6);
 
         filter.limit = 0;
         filter.since = Some(fixture::START_US + CLOCK_STEP_US + 50_000_000);
-        assert!(latest(&filter, newest_first).unwrap().is_empty());
+        assert!(latest(&filter, newest_first).is_empty());
         assert!(read.get() < 20, "{} records were read", read.get());
     }
 
@@ -183,9 +208,9 @@ mod tests {
             limit: 1,
             ..Filter::default()
         };
-        let found = latest(&filter, newest_first).unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].seq, Seq(5_999));
+        let found = latest(&filter, newest_first);
+        let seqs: Vec<_> = found.iter().flatten().map(|record| record.seq).collect();
+        assert_eq!(seqs, [Seq(5_999)]);
         assert!(read.get() < PATIENCE + 10, "{} were read", read.get());
     }
 }

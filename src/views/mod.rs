@@ -4,9 +4,11 @@
 //! bounded amount, so a journal of any length can be read. Records come from any iterator: the
 //! journal on the disk, or the agent's answer.
 
+mod grade;
 pub mod history;
 pub mod json;
 mod latest;
+mod quiet;
 mod sentence;
 mod spool;
 pub mod status;
@@ -14,6 +16,7 @@ mod time;
 pub mod timeline;
 pub mod unresolved;
 
+pub use grade::explained;
 pub use sentence::{Sentence, operator_of, original_time};
 pub use spool::spool_position;
 pub use time::{rfc3339, timestamp};

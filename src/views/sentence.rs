@@ -13,14 +13,19 @@ use crate::model::vrrp::{Notification, Subject, Word};
 #[derive(Debug, Clone, Copy)]
 pub struct Sentence<'a> {
     event: &'a Event,
+    instance: &'a str,
     order: Option<&'a str>,
 }
 
 impl<'a> Sentence<'a> {
-    /// The sentence of `event`.
+    /// The sentence of an `event` of this instance; of the node, where the name is empty.
     #[must_use]
-    pub fn new(event: &'a Event) -> Self {
-        Self { event, order: None }
+    pub fn new(instance: &'a str, event: &'a Event) -> Self {
+        Self {
+            event,
+            instance,
+            order: None,
+        }
     }
 
     /// Names the order that an [`Event::EffectFinished`] answers, which the event itself does not.
@@ -75,7 +80,7 @@ impl fmt::Display for Sentence<'_> {
                 }
             ),
             Event::AgentStopping => f.write_str("rha was asked to stop"),
-            Event::VrrpNotified(notified) => notification(f, &notified.notification),
+            Event::VrrpNotified(notified) => notification(f, self.instance, &notified.notification),
             Event::NotifyUnparsed { raw, why, .. } => {
                 write!(f, "notify line not understood ({why}): {raw}")
             }
@@ -133,9 +138,13 @@ fn configured(f: &mut fmt::Formatter<'_>, settings: &Settings) -> fmt::Result {
     )
 }
 
-fn notification(f: &mut fmt::Formatter<'_>, said: &Notification) -> fmt::Result {
+fn notification(f: &mut fmt::Formatter<'_>, instance: &str, said: &Notification) -> fmt::Result {
     f.write_str("keepalived: ")?;
     match said.subject {
+        // A name that no setting has, perhaps because one of the two is misspelt.
+        Subject::Instance if instance.is_empty() => {
+            write!(f, "unconfigured instance {} ", said.name)?;
+        }
         Subject::Instance => {}
         Subject::Group => write!(f, "group {} ", said.name)?,
         Subject::Unknown => write!(f, "unknown subject {} ", said.name)?,
@@ -241,14 +250,15 @@ fn asked(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::views::samples;
+    use crate::model::vrrp::VrrpState;
+    use crate::views::{fixture, samples};
 
     /// Every variant, once: what a person reads, and that nobody reads a debug form.
     #[test]
     fn sentences() {
         let lines: Vec<String> = samples::every_event()
             .iter()
-            .map(|event| format!("{:20} {}", event.kind(), Sentence::new(event)))
+            .map(|event| format!("{:20} {}", event.kind(), Sentence::new("redis", event)))
             .collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
@@ -260,10 +270,23 @@ mod tests {
             .iter()
             .find(|event| event.kind() == "effect-finished");
         let event = event.unwrap();
-        let sentence = Sentence::new(event).answering(Some("follow 192.168.192.161:6000"));
+        let sentence = Sentence::new("redis", event).answering(Some("follow 192.168.192.161:6000"));
         assert_eq!(
             sentence.to_string(),
             "follow 192.168.192.161:6000: failed: connection reset"
+        );
+    }
+
+    #[test]
+    fn an_instance_that_nobody_has_configured_is_named() {
+        let mut story = fixture::Story::default();
+        story.notify(VrrpState::Master);
+        let event = &story.records[0].event;
+        let said = |instance| Sentence::new(instance, event).to_string();
+        assert_eq!(said("redis"), "keepalived: MASTER (priority 253)");
+        assert_eq!(
+            said(""),
+            "keepalived: unconfigured instance RHA_REDIS MASTER (priority 253)"
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::grade::is_answer;
 use super::json::SCHEMA;
 use super::time::rfc3339;
 use crate::machine::guard::gate_blocker;
@@ -56,7 +57,7 @@ pub struct InstanceStatus {
     pub name: String,
     /// What rha has decided this node is.
     pub role: String,
-    /// Since when, RFC 3339 in UTC; `None` where the last change of role is not known.
+    /// Since when, RFC 3339 in UTC; `None` before the first change of role.
     pub since: Option<String>,
     /// Promotions on this node so far.
     pub epoch: u64,
@@ -72,9 +73,11 @@ pub struct InstanceStatus {
     pub health: String,
     /// Grade of the last check.
     pub grade: Option<String>,
+    /// Redis' process has ended since that check.
+    pub exited: bool,
     /// Process id of Redis, where it is watched.
     pub pid: Option<u32>,
-    /// What the local Redis last said of itself.
+    /// What the local Redis said of itself.
     pub redis: Option<RedisStatus>,
     /// What keepalived was last told: may it hold the VIP here?
     pub eligible: Option<bool>,
@@ -94,9 +97,11 @@ pub struct InstanceStatus {
     pub orders_pending: usize,
 }
 
-/// What a Redis last said of itself.
+/// What a Redis said of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RedisStatus {
+    /// It said so at the last check, and lives; else this is what it said when it last answered.
+    pub current: bool,
     /// `master` or `replica`.
     pub role: String,
     /// Whom it follows.
@@ -124,7 +129,7 @@ pub struct PeerStatus {
     pub grade: Option<String>,
     /// It takes writes.
     pub serves: bool,
-    /// What its Redis last said of itself.
+    /// What its Redis said of itself.
     pub redis: Option<RedisStatus>,
 }
 
@@ -149,14 +154,16 @@ pub struct IncidentStatus {
 }
 
 impl InstanceStatus {
-    /// What the machine knows of the instance `name`. `since` is the time of its last change of
-    /// role, which the machine does not keep.
+    /// What the machine knows of the instance `name`.
     #[must_use]
-    pub fn new(name: &str, state: &State, since: Option<At>) -> Self {
+    pub fn new(name: &str, state: &State) -> Self {
+        let answered = state.grade.is_some_and(is_answer);
+        let exited = answered && state.pid.is_none() && !state.is_up();
+        let redis = state.redis.as_ref();
         Self {
             name: name.to_owned(),
             role: state.role.to_string(),
-            since: since.map(|at| rfc3339(at.wall_us)),
+            since: state.since.map(|at| rfc3339(at.wall_us)),
             epoch: state.epoch,
             vrrp: state.vrrp.map(|vrrp| vrrp.to_string()),
             vip: state.settings.vip.to_string(),
@@ -164,8 +171,9 @@ impl InstanceStatus {
             keepalived: state.keepalived,
             health: state.health.status.word().to_owned(),
             grade: state.grade.map(|grade| grade.to_string()),
+            exited,
             pid: state.pid,
-            redis: state.redis.as_ref().map(RedisStatus::from),
+            redis: redis.map(|seen| RedisStatus::new(seen, answered && !exited)),
             eligible: state.eligible,
             bias: state.bias,
             barred_by: gate_blocker(state).map(str::to_owned),
@@ -200,9 +208,10 @@ impl InstanceStatus {
     }
 }
 
-impl From<&Observation> for RedisStatus {
-    fn from(seen: &Observation) -> Self {
+impl RedisStatus {
+    fn new(seen: &Observation, current: bool) -> Self {
         Self {
+            current,
             role: seen.role.to_string(),
             master: seen.master.as_ref().map(ToString::to_string),
             link_up: seen.link_up,
@@ -217,11 +226,13 @@ impl From<&Observation> for RedisStatus {
 
 impl From<(&String, &Peer)> for PeerStatus {
     fn from((name, peer): (&String, &Peer)) -> Self {
+        let answered = peer.grade.is_some_and(is_answer);
+        let seen = peer.observation.as_ref();
         Self {
             name: name.clone(),
             grade: peer.grade.map(|grade| grade.to_string()),
             serves: peer.serves,
-            redis: peer.observation.as_ref().map(RedisStatus::from),
+            redis: seen.map(|seen| RedisStatus::new(seen, answered)),
         }
     }
 }
@@ -234,14 +245,14 @@ mod tests {
     #[test]
     fn says_what_the_machine_knows_and_comes_back_from_json() {
         let mut story = fixture::Story::default();
-        assert!(!InstanceStatus::new("redis", &story.state, None).is_well());
+        assert!(!InstanceStatus::new("redis", &story.state).is_well());
         story.start(false);
         story.check(fixture::replica(true));
         story.tell(crate::model::event::Event::PeerProbed {
             peer: "lvs2".to_owned(),
             probe: fixture::master(1),
         });
-        let instance = InstanceStatus::new("redis", &story.state, Some(story.now));
+        let instance = InstanceStatus::new("redis", &story.state);
         assert!(instance.is_well());
         let status = Status::new("lvs1", "0.1.0", story.now, [instance]);
         let json = serde_json::to_string_pretty(&status).unwrap();

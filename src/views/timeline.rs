@@ -106,7 +106,7 @@ fn open(record: &Record, id: IncidentId, from: Option<Role>) -> IncidentSummary 
         duration_us: 0,
         from: from.map(|role| role.to_string()),
         to: None,
-        cause: Sentence::new(&record.event).to_string(),
+        cause: Sentence::new(&record.instance, &record.event).to_string(),
         because: rule.as_deref().and_then(because).map(str::to_owned),
         rule,
         promotions: 0,

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use rha::cli::render::{Screen, wrap};
 use rustix::process::Signal;
 
 use crate::client::Writing;
@@ -17,6 +18,7 @@ use crate::world::{LIMIT, World};
 const OUTAGE_LIMIT: Duration = Duration::from_secs(15);
 /// The demo's client writes at an easy pace: it is here to be interrupted.
 const PAUSE_US: u64 = 200;
+const INDENT: &str = "  ";
 
 /// Tells it.
 pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
@@ -34,7 +36,7 @@ pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
     world.hosts[primary].redis("start")?;
     let settled = watch_return(world, &mut panel, &client, &everybody)?;
     panel.tell(&format!(
-        "  {} back as a replica and fit to take over after {:.1} s; the VIP stays where it is (no preempt)",
+        "  {} fit to take over again after {:.1} s; the VIP stays where it is (no preempt)",
         styled(GREEN, "->"),
         (now() - started).as_secs_f32(),
     ));
@@ -66,13 +68,16 @@ fn introduce(world: &World, panel: &mut Panel) -> anyhow::Result<()> {
         "{} hosts on a switch, and a client",
         world.hosts.len()
     )));
-    panel.tell(&format!(
-        "  Each is a network namespace. On each host: keepalived {}, Redis {} and rha.\n  \
-           The client writes to {}. Whoever has that VIP must have the Redis that takes writes.",
+    let said = format!(
+        "Each is a network namespace. On each host: keepalived {}, Redis {} and rha. \
+         The client writes to {}. Whoever has that VIP must have the Redis that takes writes.",
         keepalived.trim_start_matches('v'),
         redis.trim_start_matches("v="),
         world.plan.vip_redis(),
-    ));
+    );
+    for line in wrap(&said, Screen::detect().width.saturating_sub(INDENT.len())) {
+        panel.tell(&format!("{INDENT}{line}"));
+    }
     Ok(())
 }
 

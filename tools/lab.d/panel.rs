@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anstyle::Style;
+use rha::cli::render::{Cell, Columns};
 
 use crate::client::Writing;
 use crate::clock::now;
@@ -50,9 +51,9 @@ impl Panel {
         if self.live {
             let lines = self.lines(world);
             self.erase();
-            for line in &lines {
-                say(line);
-            }
+            // A terminal that is too narrow cuts lines off and wraps none (DECAWM): a line is a row, which is what
+            // `erase` counts. In one piece, so that nobody is left with a terminal that does not wrap.
+            say(format_args!("\x1b[?7l{}\x1b[?7h", lines.join("\n")));
             self.drawn = lines.len();
             sleep(FRAME);
         }
@@ -85,7 +86,7 @@ impl Panel {
 
     fn lines(&self, world: &World) -> Vec<String> {
         let mut lines = vec![String::new()];
-        lines.extend(world.hosts.iter().map(|host| row(host, world)));
+        lines.extend(table(world));
         lines.push(format!(
             "  {}  writes to {}, {} acknowledged",
             styled(BOLD, "client"),
@@ -97,34 +98,55 @@ impl Panel {
     }
 }
 
-/// A host in one line: who has the VIP, what rha has decided, what Redis is.
-pub fn row(host: &Host, world: &World) -> String {
+const TITLES: [&str; 7] = [
+    "host", "address", "VIP", "role", "Redis", "epoch", "eligible",
+];
+/// Nothing moves while the picture is live, and 80 columns hold it.
+const WIDTHS: [usize; 7] = [4, 15, 3, 9, 18, 5, 8];
+const EPOCH: usize = 5;
+
+/// Every host in a line, with a line of titles above.
+pub fn table(world: &World) -> Vec<String> {
+    let columns = Columns::of(WIDTHS.to_vec()).right(EPOCH);
+    let titles = TITLES.map(|title| Cell::styled(title, DIM)).to_vec();
+    let hosts = world.hosts.iter().map(|host| row(host, world));
+    let rows = std::iter::once(titles).chain(hosts);
+    rows.map(|row| {
+        let mut line = b"  ".to_vec();
+        // A vector takes everything.
+        let _ = columns.write(&mut line, &row);
+        String::from_utf8_lossy(&line).into_owned()
+    })
+    .collect()
+}
+
+/// Who has the VIP, what rha has decided, what Redis is.
+fn row(host: &Host, world: &World) -> Vec<Cell> {
     let vip = match host.holds(world.plan.vip()) {
-        Ok(true) => styled(GREEN.bold(), "VIP"),
-        _ => styled(DIM, " - "),
+        Ok(true) => Cell::styled("VIP", GREEN.bold()),
+        _ => Cell::styled(" -", DIM),
     };
     let redis = match host.info() {
-        Ok(info) => match info.get("role") {
+        Ok(info) => Cell::from(match info.get("role") {
             "master" => format!("master, {} online", info.slaves_online()),
             _ => format!("replica, link {}", info.get("master_link_status")),
-        },
-        Err(_) => "down".to_owned(),
+        }),
+        Err(_) => Cell::styled("down", RED),
     };
     let (role, epoch, eligible) = host.status().map_or_else(
         |_| ("?".to_owned(), 0, false),
         |status| (status.role().to_owned(), status.epoch(), status.eligible()),
     );
-    let able = if eligible { "eligible" } else { "not eligible" };
-    format!(
-        "  {}  {:<15}  {vip}  {}  redis: {}  epoch {epoch}  {able}",
-        styled(BOLD, &host.name),
-        host.address,
-        styled(role_style(&role), format_args!("{role:<10}")),
-        styled(
-            if redis == "down" { RED } else { Style::new() },
-            format_args!("{redis:<18}")
-        ),
-    )
+    let style = role_style(&role);
+    vec![
+        Cell::styled(host.name.as_str(), BOLD),
+        Cell::from(host.address.to_string()),
+        vip,
+        Cell::styled(role, style),
+        redis,
+        Cell::from(epoch.to_string()),
+        Cell::from(if eligible { "yes" } else { "no" }),
+    ]
 }
 
 fn role_style(role: &str) -> Style {

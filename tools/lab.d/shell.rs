@@ -1,30 +1,33 @@
 //! A world to play with: one command in each line of stdin.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::process::Signal;
 
 use crate::host::Service;
-use crate::panel::row;
+use crate::panel::table;
 use crate::report::{BOLD, RED, Verdict, say, styled};
 use crate::run::in_netns;
 use crate::world::World;
 
 const HELP: &str = "\
-show                             every host: who has the VIP, its role, its Redis
-settle                           wait until one host serves and all others follow it
+show                             every host: the VIP, its role, its Redis
+settle                           wait until one serves and all others follow it
 alarms                           what the alarm sink was told
 redis HOST start|stop|restart    rha redis ... on that host
 redis HOST kill|hang|resume      SIGKILL, SIGSTOP or SIGCONT to its Redis
-cut HOST, heal HOST              take its port out of the switch (carrier stays), or put it back
+cut HOST, heal HOST              its port out of the switch (the carrier stays)
 link HOST up|down                its cable
 start HOST SERVICE               SERVICE is rha, rha-event or keepalived
 stop HOST SERVICE                SIGTERM
 kill HOST SERVICE                SIGKILL, without a last word
-rha HOST ARGS...                 rha on that host: status, history --why, pause --reason test ...
+rha HOST ARGS...                 rha there: status, pause --reason \"a test\" ...
 logs HOST                        the end of its logs
-sh HOST, sh client               a shell there (a host's files are in /run/lab/HOST)
+sh HOST, sh client               a shell there (see /run/lab/HOST)
+sleep SECONDS                    for scripts; lines are read as a shell would
 quit                             the end of the world
 Try: redis lvs1 kill, then show, then rha lvs2 history --why";
 
@@ -40,16 +43,15 @@ pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
     prompt(at_terminal);
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        match words[..] {
-            [] => {}
-            ["quit"] => break,
-            _ => {
-                if let Err(error) = command(world, &words) {
-                    ok = at_terminal;
-                    say(styled(RED, format_args!("{error:#}")));
-                }
-            }
+        let words = shlex::split(&line).with_context(|| format!("{line}: a quote is left open"));
+        let done = match words {
+            Ok(words) if words == ["quit"] => break,
+            Ok(words) => command(world, &words),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            ok = at_terminal;
+            say(styled(RED, format_args!("{error:#}")));
         }
         prompt(at_terminal);
     }
@@ -65,8 +67,10 @@ fn prompt(at_terminal: bool) {
     }
 }
 
-fn command(world: &mut World, words: &[&str]) -> anyhow::Result<()> {
-    match *words {
+fn command(world: &mut World, words: &[String]) -> anyhow::Result<()> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => {}
         ["help"] => say(HELP),
         ["show"] => show(world),
         ["settle"] => {
@@ -89,6 +93,7 @@ fn command(world: &mut World, words: &[&str]) -> anyhow::Result<()> {
         ["rha", host, ref args @ ..] => {
             world.host(host)?.rha_command(args).status()?;
         }
+        ["sleep", seconds] => sleep(span(seconds)?),
         ["logs", host] => say(world.host(host)?.tails()),
         ["sh", place] => {
             in_netns(place, "bash").status()?;
@@ -109,12 +114,18 @@ fn redis(world: &mut World, host: &str, verb: &str) -> anyhow::Result<()> {
     }
 }
 
+fn span(seconds: &str) -> anyhow::Result<Duration> {
+    let said = || format!("sleep {seconds}: a number of seconds is wanted");
+    let seconds: f64 = seconds.parse().with_context(said)?;
+    Duration::try_from_secs_f64(seconds).with_context(said)
+}
+
 fn service(name: &str) -> anyhow::Result<Service> {
     Service::parse(name).with_context(|| format!("no service {name}: rha, rha-event or keepalived"))
 }
 
 fn show(world: &World) {
-    for host in &world.hosts {
-        say(row(host, world));
+    for line in table(world) {
+        say(line);
     }
 }

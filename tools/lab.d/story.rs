@@ -1,17 +1,23 @@
 //! One failover as all journals and the client tell it together: who did what, so many milliseconds after the kill.
 
+use anstyle::Style;
 use anyhow::Context;
+use rha::cli::render::{Cell, Columns, GAP, Screen};
 use serde_json::Value;
 
 use crate::clock::boottime;
 use crate::plan::CLIENT;
-use crate::report::{DIM, GREEN, ms, styled};
+use crate::report::{DIM, GREEN, ms};
 use crate::world::World;
 
 /// The records of a failover that has just been are among each host's last ones.
 const LATEST: &str = "100";
 /// What the first write overtook still belongs to the story.
 const AFTERWARDS_US: u64 = 3_000;
+
+/// Widths of the first columns: `1234.5 ms`, and a host's name.
+const WHEN: usize = 11;
+const WHO: usize = 6;
 
 /// The story, and where it begins.
 pub struct Story {
@@ -60,7 +66,7 @@ pub fn story(world: &World, killed_us: u64, accepted_us: u64) -> anyhow::Result<
     moments.sort_by_key(|moment| moment.at_us);
     let since = since.context("no host has recorded the failover")?;
     Ok(Story {
-        lines: spelled(&moments, killed_us),
+        lines: spelled(&moments, killed_us)?,
         since: format!("{since}Z"),
     })
 }
@@ -80,19 +86,34 @@ fn moment(at_us: u64, host: &str, record: &Value) -> Moment {
     }
 }
 
-fn spelled(moments: &[Moment], killed_us: u64) -> Vec<String> {
-    let lengths = moments.iter().map(|moment| moment.what.chars().count());
-    let width = lengths.max().unwrap_or_default();
-    let line = |moment: &Moment| {
-        let after = ms(moment.at_us - killed_us);
-        let (who, what, change) = (&moment.who, &moment.what, &moment.change);
-        let text = format!("{after:>8.1} ms  {who:<6}  {what:<width$}  {change}");
-        let style = match (who.as_str(), change.is_empty()) {
+/// A moment in a row, in as many lines as the terminal makes necessary.
+fn spelled(moments: &[Moment], killed_us: u64) -> anyhow::Result<Vec<String>> {
+    let limit = Screen::detect().limit().unwrap_or(usize::MAX);
+    let widest = |text: fn(&Moment) -> &str| {
+        let changes = moments.iter().filter(|moment| !moment.change.is_empty());
+        changes
+            .map(|moment| text(moment).chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let [what, change] = [
+        widest(|moment| &moment.what),
+        widest(|moment| &moment.change),
+    ];
+    let room = limit.saturating_sub(WHEN + GAP + WHO + GAP + GAP + change);
+    let columns = Columns::of(vec![WHEN, WHO, what.min(room), change]).right(0);
+    let mut text = Vec::new();
+    for moment in moments {
+        let style = match (moment.who.as_str(), moment.change.is_empty()) {
             (CLIENT, _) => GREEN,
             (_, true) => DIM,
-            (_, false) => return text,
+            (_, false) => Style::new(),
         };
-        styled(style, text.trim_end())
-    };
-    moments.iter().map(line).collect()
+        let after = format!("{:.1} ms", ms(moment.at_us - killed_us));
+        let cells = [&after, &moment.who, &moment.what, &moment.change];
+        let row = cells.map(|text| vec![Cell::styled(text, style)]);
+        columns.write_within(&mut text, &row, limit)?;
+    }
+    let lines = String::from_utf8_lossy(&text);
+    Ok(lines.lines().map(str::to_owned).collect())
 }

@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::plain;
 
 /// Space between columns.
-const GAP: usize = 2;
+pub const GAP: usize = 2;
+/// A cell is not broken into less than this, however narrow the screen.
+const LEAST: usize = 8;
 
 /// A text in a colour.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +30,23 @@ impl Cell {
         }
     }
 
-    fn width(&self) -> usize {
+    /// How wide it is.
+    #[must_use]
+    pub fn width(&self) -> usize {
         self.text.width()
+    }
+
+    /// In pieces of at most `width` columns; none of nothing.
+    fn broken(&self, width: usize) -> Vec<Self> {
+        let lines = wrap(&self.text, width);
+        let pieces = lines.iter().flat_map(|line| chop(line, width));
+        let style = self.style;
+        pieces
+            .map(|text| Self {
+                text: text.to_owned(),
+                style,
+            })
+            .collect()
     }
 }
 
@@ -54,8 +71,17 @@ impl Columns {
     #[must_use]
     pub fn new(titles: &[&str], max_width: usize) -> Self {
         Self {
-            widths: titles.iter().map(|title| title.width()).collect(),
             max_width,
+            ..Self::of(titles.iter().map(|title| title.width()).collect())
+        }
+    }
+
+    /// Columns of these widths.
+    #[must_use]
+    pub fn of(widths: Vec<usize>) -> Self {
+        Self {
+            widths,
+            max_width: usize::MAX,
             right: None,
         }
     }
@@ -100,6 +126,61 @@ impl Columns {
         }
         Ok(at)
     }
+
+    /// Writes one row in as many lines as it takes to stay within `limit`: what is wider than the room up to the next
+    /// cell that is not empty is broken between words. The cells of a stack stand one below the other.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_within(
+        &self,
+        out: &mut dyn Write,
+        row: &[Vec<Cell>],
+        limit: usize,
+    ) -> io::Result<()> {
+        let mut lines = vec![vec![Cell::default(); row.len()]];
+        let mut start: usize = self.widths.iter().map(|width| width + GAP).sum();
+        let mut end = limit;
+        for (column, (stack, width)) in row.iter().zip(&self.widths).enumerate().rev() {
+            start -= width + GAP;
+            let room = end.saturating_sub(start).max(LEAST);
+            let pieces = stack.iter().flat_map(|cell| cell.broken(room));
+            for (index, piece) in pieces.enumerate() {
+                end = start.saturating_sub(GAP);
+                if index == lines.len() {
+                    lines.push(vec![Cell::default(); row.len()]);
+                }
+                lines[index][column] = piece;
+            }
+        }
+        for line in &lines {
+            self.write(out, line)?;
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+}
+
+/// The pieces of a text without a blank that is wider than `width`, broken behind punctuation where that is possible.
+fn chop(mut word: &str, width: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    while word.width() > width {
+        let mut taken = 0;
+        let fitting = word.char_indices().take_while(|(_, c)| {
+            taken += c.width().unwrap_or(0);
+            taken <= width
+        });
+        let ends: Vec<(usize, char)> = fitting.map(|(at, c)| (at + c.len_utf8(), c)).collect();
+        let soft = ends.iter().rev().find(|(_, c)| "-,;:/.".contains(*c));
+        let Some((end, _)) = soft.or(ends.last()) else {
+            break;
+        };
+        let (piece, rest) = word.split_at(*end);
+        pieces.push(piece);
+        word = rest;
+    }
+    pieces.push(word);
+    pieces
 }
 
 /// `text` in lines of at most `width` columns, broken between words; a longer word stands alone.
@@ -153,6 +234,46 @@ mod tests {
                 "too long      z"
             ]
         );
+    }
+
+    fn within(limit: usize, row: &[Vec<Cell>]) -> Vec<String> {
+        let mut out = Vec::new();
+        let columns = Columns::of(vec![4, 20, 14]);
+        columns.write_within(&mut out, row, limit).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_row_is_broken_to_stay_within_the_screen() {
+        let cell = |text: &str| vec![Cell::from(text)];
+        let long = "the wait for another node to serve is over";
+        let decision = vec![Cell::from("fault -> held"), Cell::from("hold-on-review")];
+        assert_eq!(
+            within(42, &[cell("17"), cell(long), decision]),
+            [
+                "17    the wait for another  fault -> held",
+                "      node to serve is      hold-on-review",
+                "      over"
+            ]
+        );
+        let spilling = ["17    the wait for another node to", "      serve is over"];
+        assert_eq!(within(36, &[cell("17"), cell(long), vec![]]), spilling);
+        assert_eq!(within(99, &[cell("17"), cell(long), vec![]]).len(), 1);
+        assert_eq!(
+            within(3, &[cell("17"), cell("no room"), vec![]]),
+            ["17    no room"]
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_too_long_is_chopped() {
+        let chopped = chop("orphaned-vip-at-run-without-redis", 16);
+        assert_eq!(chopped, ["orphaned-vip-at-", "run-without-", "redis"]);
+        assert_eq!(chop("世界世界", 5), ["世界", "世界"]);
+        assert_eq!(chop("unbreakable", 4), ["unbr", "eaka", "ble"]);
+        assert_eq!(chop("世", 1), ["世"]);
+        assert_eq!(chop("fits", 4), ["fits"]);
     }
 
     #[test]

@@ -29,6 +29,14 @@ impl Problem {
         }
     }
 
+    /// It was looked at, and there is trouble: exit code 3.
+    pub fn trouble(message: impl Into<String>) -> Self {
+        Self {
+            exit: 3,
+            ..Self::usage(message)
+        }
+    }
+
     /// Adds a line of advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -97,8 +105,9 @@ mod tests {
         caused by: `soon` is not a time
         hint: Say `2h ago`.
         ");
-        let failed = anyhow::Error::new(Problem::failed("no"));
-        assert_eq!(report(&failed, &mut Vec::new()).unwrap(), 1);
+        for (problem, exit) in [(Problem::failed("no"), 1), (Problem::trouble("bad"), 3)] {
+            assert_eq!(report(&problem.into(), &mut Vec::new()).unwrap(), exit);
+        }
     }
 
     #[test]

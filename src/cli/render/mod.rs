@@ -8,6 +8,7 @@ mod csv;
 mod error;
 mod history;
 pub mod machine;
+mod rows;
 mod screen;
 mod status;
 
@@ -16,9 +17,10 @@ use std::borrow::Cow;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
-pub use columns::{Cell, Columns, wrap};
+pub use columns::{Cell, Columns, GAP, wrap};
 pub use error::{Problem, ignore_broken_pipe, report};
-pub use history::{csv as history_csv, json as history_json, table as history_table};
+pub use history::{csv as history_csv, json as history_json};
+pub use rows::table as history_table;
 pub use screen::{Screen, stdout};
 pub use status::status;
 

@@ -1,8 +1,9 @@
 //! Where the answer will be read.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 use terminal_size::terminal_size;
 
@@ -13,6 +14,9 @@ use crate::views::timestamp;
 pub struct Screen {
     /// In columns.
     pub width: usize,
+    /// The width is that of a reader's terminal: no row is wider, however many lines that takes. Elsewhere a row is one
+    /// line, for grep and its kind.
+    pub is_terminal: bool,
     /// The reader's time zone.
     pub zone: TimeZone,
 }
@@ -21,19 +25,27 @@ impl Screen {
     /// The width where the answer goes to no terminal.
     pub const DEFAULT_WIDTH: usize = 120;
 
-    /// The terminal at standard output, `COLUMNS` where that is set, and the host's time zone.
+    /// The terminal at standard output, `COLUMNS` where that is set (as `watch` does), and the host's time zone.
     #[must_use]
     pub fn detect() -> Self {
         let set = std::env::var("COLUMNS")
             .ok()
             .and_then(|text| text.parse().ok());
+        let is_terminal = set.is_some() || io::stdout().is_terminal();
         let width = set.or_else(|| terminal_size().map(|(width, _)| usize::from(width.0)));
         Self {
             width: width
                 .filter(|width| *width > 0)
                 .unwrap_or(Self::DEFAULT_WIDTH),
+            is_terminal,
             zone: TimeZone::system(),
         }
+    }
+
+    /// The widest that a row may be, where that is limited.
+    #[must_use]
+    pub fn limit(&self) -> Option<usize> {
+        self.is_terminal.then_some(self.width)
     }
 
     /// The zone's offset from UTC at a wall time in microseconds.
@@ -71,6 +83,17 @@ pub(super) fn local(wall_us: i64, offset: Offset) -> String {
     civil.strftime("%Y-%m-%d %H:%M:%S.%3f").to_string()
 }
 
+/// `14:00:01.123` of it.
+pub(super) fn clock(wall_us: i64, offset: Offset) -> String {
+    let civil = offset.to_datetime(timestamp(wall_us));
+    civil.strftime("%H:%M:%S.%3f").to_string()
+}
+
+/// The day of it.
+pub(super) fn day(wall_us: i64, offset: Offset) -> Date {
+    offset.to_datetime(timestamp(wall_us)).date()
+}
+
 /// `+08:00`.
 pub(super) fn clock_offset(offset: Offset) -> String {
     let minutes = offset.seconds() / 60;
@@ -87,6 +110,7 @@ mod tests {
     fn local_times_name_their_offset() {
         let screen = |seconds| Screen {
             width: 80,
+            is_terminal: true,
             zone: TimeZone::fixed(Offset::from_seconds(seconds).unwrap()),
         };
         let at = "2026-08-03T06:00:01.123456Z";

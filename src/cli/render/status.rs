@@ -1,10 +1,13 @@
 //! Status for people: a block for each instance, or a line where there are many.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::iter;
 
 use anstyle::{AnsiColor, Style};
 
 use super::{Cell, Columns, Screen, counted, role_style, thousands, wrap};
+use crate::views::explained;
 use crate::views::status::{InstanceStatus, PeerStatus, RedisStatus, Status};
 
 /// Up to so many instances have a block each; beyond that, only those with trouble.
@@ -66,9 +69,10 @@ fn line(instance: &InstanceStatus) -> Vec<Cell> {
         (known, []) => format!("{known} known, none leads"),
         (_, leading) => format!("{} leads", leading.join(", ")),
     };
-    let redis = match &instance.redis {
-        Some(redis) => format!("{}, {}", instance.health, link(redis)),
-        None => instance.health.clone(),
+    let redis = match (&instance.redis, &instance.grade) {
+        (Some(redis), _) if redis.current => format!("{}, {}", instance.health, link(redis)),
+        (_, Some(grade)) if !instance.exited => format!("{} ({grade})", instance.health),
+        _ => instance.health.clone(),
     };
     vec![
         Cell::from(instance.name.as_str()),
@@ -112,6 +116,9 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
     ];
     for (index, peer) in instance.peers.iter().enumerate() {
         facts.push((if index == 0 { "others" } else { "" }, other(peer)));
+    }
+    for (index, meaning) in meanings(instance).into_iter().enumerate() {
+        facts.push((if index == 0 { "meaning" } else { "" }, meaning));
     }
     facts.push(("epoch", instance.epoch.to_string()));
     if let Some(guard) = &instance.barred_by {
@@ -177,18 +184,23 @@ fn keepalived(instance: &InstanceStatus) -> String {
     parts.join(", ")
 }
 
+/// What the grades that are not ok mean, each once.
+fn meanings(instance: &InstanceStatus) -> BTreeSet<String> {
+    let peers = instance.peers.iter().map(|peer| &peer.grade);
+    let grades = iter::once(&instance.grade).chain(peers).flatten();
+    grades.filter_map(|grade| explained(grade)).collect()
+}
+
 fn redis(instance: &InstanceStatus) -> String {
     let mut parts = vec![match &instance.grade {
+        _ if instance.exited => format!("{} (it exited after the last check)", instance.health),
         Some(grade) => format!("{} (last check: {grade})", instance.health),
         None => instance.health.clone(),
     }];
     if let Some(pid) = instance.pid {
         parts.push(format!("process {pid}"));
     }
-    if let Some(redis) = &instance.redis {
-        parts.push(link(redis));
-        parts.push(size(redis));
-    }
+    parts.extend(instance.redis.as_ref().map(seen));
     parts.join(", ")
 }
 
@@ -198,11 +210,14 @@ fn other(peer: &PeerStatus) -> String {
             .clone()
             .unwrap_or_else(|| "not seen yet".to_owned()),
     ];
-    if let Some(redis) = &peer.redis {
-        parts.push(link(redis));
-        parts.push(size(redis));
-    }
+    parts.extend(peer.redis.as_ref().map(seen));
     format!("{}: {}", peer.name, parts.join(", "))
+}
+
+/// What Redis said of itself; what it does not say any more may have changed since.
+fn seen(redis: &RedisStatus) -> String {
+    let when = if redis.current { "" } else { "last seen: " };
+    format!("{when}{}, {}", link(redis), size(redis))
 }
 
 fn link(redis: &RedisStatus) -> String {

@@ -129,12 +129,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 why,
                 stamped,
                 spool,
-            } => Self::NotifyUnparsed {
-                raw,
-                why,
-                stamped: stamped.into(),
-                spool: *spool,
-            },
+            } => not_parsed(raw, why, stamped, *spool),
             Event::VipChanged { here } => Self::VipChanged { here: *here },
             Event::KeepalivedChanged { running } => Self::KeepalivedChanged { running: *running },
             Event::RedisAttached {
@@ -152,11 +147,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::DeadlinePassed { deadline } => Self::DeadlinePassed {
                 deadline: Deadline::word(*deadline),
             },
-            Event::EffectTried { effect, order, why } => Self::EffectTried {
-                order: Shown(effect),
-                what: order,
-                why,
-            },
+            Event::EffectTried { effect, order, why } => tried(effect, order, why),
             Event::EffectFinished {
                 effect,
                 order,
@@ -186,6 +177,28 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 skipped_bytes: *skipped_bytes,
             },
         }
+    }
+}
+
+fn not_parsed<'a>(
+    raw: &'a str,
+    why: &'a str,
+    stamped: &'a At,
+    spool: SpoolPosition,
+) -> EventJson<'a> {
+    EventJson::NotifyUnparsed {
+        raw,
+        why,
+        stamped: stamped.into(),
+        spool,
+    }
+}
+
+fn tried<'a>(effect: &'a EffectId, order: &'a str, why: &'a str) -> EventJson<'a> {
+    EventJson::EffectTried {
+        order: Shown(effect),
+        what: order,
+        why,
     }
 }
 

@@ -1,0 +1,175 @@
+//! `rha history`, `replay` and `verify` of a journal that has lost something, while no agent runs: what is readable is
+//! printed, what is missing is said, and the exit status is 3.
+
+// What helps a test may fail like a test; clippy exempts `#[test]` functions only.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rha::journal::Journal;
+use rha::{machine, model};
+use tempfile::TempDir;
+
+// The stories that the unit tests are told; each test file needs some of them only.
+#[allow(dead_code)]
+#[path = "../src/views/fixture.rs"]
+mod fixture;
+
+/// A host without an agent.
+struct Host(TempDir);
+
+impl Host {
+    /// Its journal tells a failover and some hours of checks.
+    fn new() -> Self {
+        let host = Self(tempfile::tempdir().unwrap());
+        let mut story = fixture::Story::default();
+        story.start(true);
+        story.lead();
+        for hour in 0..24 {
+            for _ in 0..20 {
+                story.check(fixture::master(1));
+            }
+            story.check(fixture::master(hour % 2));
+        }
+        let mut journal = Journal::open(&host.path("state/journal")).unwrap();
+        journal.append(story.records).unwrap();
+        journal.flush_quiet().unwrap();
+        let toml = format!(
+            "[node]\nname = 'lvs1'\n[paths]\nstate = '{}'\nruntime = '{}'\n[keepalived]\npidfile = ''\n\
+             [[instance]]\nname = 'redis'\nvip = '192.0.2.161'\ninterface = 'lo'\nvirtual_router_id = 51\n\
+             [instance.redis]\nstart = ['redis-server']\n\
+             [[instance.node]]\nname = 'lvs1'\naddress = '127.0.0.1'\n\
+             [[instance.node]]\nname = 'lvs2'\naddress = '127.0.0.2'\n",
+            host.path("state").display(),
+            host.path("run").display(),
+        );
+        fs::write(host.path("rha.toml"), toml).unwrap();
+        host
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Changes the bytes of sled's log.
+    fn damage(&self, change: impl FnOnce(&mut Vec<u8>)) {
+        let log = self.path("state/journal/db");
+        let mut bytes = fs::read(&log).unwrap();
+        change(&mut bytes);
+        fs::write(log, bytes).unwrap();
+    }
+
+    /// Exit status, stdout, stderr.
+    fn rha(&self, line: &str) -> (Option<i32>, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_rha"))
+            .args(line.split_whitespace())
+            .arg("--config")
+            .arg(self.path("rha.toml"))
+            .env_remove("COLUMNS")
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    }
+
+    /// stdout of a command that finds damage, says so in one line and where to look.
+    fn damaged(&self, line: &str) -> String {
+        let (exit, out, err) = self.rha(line);
+        assert_eq!(exit, Some(3), "{line}: {out}{err}");
+        let told = err.starts_with("error: the journal is damaged") && err.contains("`rha verify`");
+        assert!(told && err.lines().count() == 1, "{line}: {err:?}");
+        out
+    }
+}
+
+const HISTORIES: [&str; 6] = [
+    "history",
+    "history -n 0",
+    "history -n 0 --all",
+    "history --output jsonl",
+    "history -n 0 --output json",
+    "history --output csv",
+];
+
+#[test]
+fn a_whole_journal_is_told_without_a_word() {
+    let host = Host::new();
+    for line in HISTORIES.iter().chain(&["replay", "verify"]) {
+        let (exit, out, err) = host.rha(line);
+        assert_eq!((exit, err.as_str()), (Some(0), ""), "{line}: {out}");
+    }
+}
+
+/// sled goes back before damage at the end of its log without a word; the mark beside it knows better.
+#[test]
+fn a_journal_that_has_lost_its_end() {
+    let host = Host::new();
+    host.damage(|log| log.truncate(log.len() / 2));
+    assert_eq!(host.rha("verify").0, Some(3));
+    for line in HISTORIES {
+        let out = host.damaged(line);
+        assert!(out.contains("promote"), "{line}: {out}");
+    }
+    let array = host.damaged("history --output json");
+    let array: Vec<serde_json::Value> = serde_json::from_str(&array).unwrap();
+    assert!(!array.is_empty());
+    let out = host.damaged("replay");
+    assert!(
+        out.starts_with("replayed ") && out.ends_with("no divergence, as far as it can be read\n"),
+        "{out}"
+    );
+    let report: serde_json::Value =
+        serde_json::from_str(&host.damaged("replay --output json")).unwrap();
+    assert_eq!(
+        (&report["ok"], &report["divergence"]),
+        (&false.into(), &().into())
+    );
+    assert!(
+        report["unread"].as_str().unwrap().contains("is gone"),
+        "{report}"
+    );
+    // What was asked for was read.
+    assert_eq!(host.rha("replay --until 5").0, Some(0));
+}
+
+#[test]
+fn a_journal_of_random_bytes() {
+    let host = Host::new();
+    host.damage(|log| {
+        let mut state = 1u32;
+        log.fill_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        });
+    });
+    for line in ["history", "history -n 0 --all", "history --output jsonl"] {
+        assert_eq!(host.damaged(line), "", "{line}");
+    }
+    assert_eq!(host.damaged("history --output json"), "[]\n");
+    host.damaged("replay");
+    let (exit, out, _) = host.rha("verify");
+    assert!(
+        exit == Some(3) && out.starts_with("record 1 is bad"),
+        "{out}"
+    );
+}
+
+/// Damage in the middle: the records before it, or behind it, are told.
+#[test]
+fn a_journal_with_a_hole() {
+    let host = Host::new();
+    host.damage(|log| {
+        let middle = log.len() / 2;
+        log[middle..middle + 64].fill(0xa5);
+    });
+    assert_eq!(host.rha("verify").0, Some(3));
+    for line in ["history -n 0 --all", "replay"] {
+        assert!(!host.damaged(line).is_empty(), "{line}");
+    }
+}
