@@ -6,6 +6,7 @@ pub mod install;
 pub mod lint;
 pub mod load;
 pub mod parse;
+mod pattern;
 pub mod render;
 mod token;
 pub mod verify;

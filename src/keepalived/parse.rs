@@ -255,6 +255,14 @@ mod tests {
     }
 
     #[test]
+    fn an_include_takes_the_rest_of_its_line() {
+        assert_eq!(
+            shape("a { include {a,b} \"c\".inc # x\n} b include\n@m include [d]!").0,
+            "a[include,{a,b} \"c\".inc] b,include @include,[d]"
+        );
+    }
+
+    #[test]
     fn the_preprocessor_is_kept_apart() {
         assert_eq!(
             shape("@main p 1\n$A=2\np ${A}x $A\n~SEQ(I, 0, {3}) i ${I}").0,
