@@ -161,7 +161,7 @@ fn findings(
         if no_exec {
             continue;
         }
-        match verify(&document.file) {
+        match verify(&document.file, &document.file) {
             Ok(Some(said)) => found.extend(said),
             Ok(None) => writeln!(
                 err,

@@ -229,7 +229,7 @@ impl Installer {
         };
         place::make_parent(&path)?;
         let candidate = place::write_beside(&path, text)?;
-        let verdict = verify(&candidate);
+        let verdict = verify(&candidate, &path);
         place::remove(&candidate)?;
         let verdict = verdict.map_err(|source| io(&candidate, source))?;
         match verdict {
