@@ -10,7 +10,7 @@ use super::config::refused;
 use crate::config::Config;
 use crate::keepalived::accounts;
 use crate::keepalived::finding::{Finding, Severity};
-use crate::keepalived::install::{Installer, What, plan};
+use crate::keepalived::install::{Installer, plan};
 use crate::keepalived::lint::{lint, lint_pair};
 use crate::keepalived::load::{Document, load};
 use crate::keepalived::render::render;
@@ -179,19 +179,6 @@ fn findings(
 fn install(args: &Install, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
     let steps = plan(config, &program()?)?;
     let installer = Installer::new(config, &args.root)?;
-    if args.dry_run {
-        for step in &steps {
-            let path = installer.at(step);
-            let what = match step.what {
-                What::Directory => "make the directory",
-                What::Fifo => "make the FIFO",
-                What::Initial(_) => "write, if it is missing,",
-                What::File { .. } => "write",
-            };
-            writeln!(out, "would {what} {}", path.display())?;
-        }
-        return Ok(0);
-    }
     if args.no_exec {
         writeln!(out, "did not ask keepalived about the new configuration")?;
     } else if let Some(said) = installer.verify(&steps)? {
@@ -206,9 +193,16 @@ fn install(args: &Install, config: &Config, out: &mut dyn Write) -> anyhow::Resu
         )?;
     }
     for step in &steps {
-        writeln!(out, "{}", installer.take(step)?)?;
+        let change = match args.dry_run {
+            true => installer.look(step)?,
+            false => installer.take(step)?,
+        };
+        let told = change.tell(&installer.at(step), args.dry_run);
+        writeln!(out, "{told}")?;
     }
-    out.write_all(NEXT.as_bytes())?;
+    if !args.dry_run {
+        out.write_all(NEXT.as_bytes())?;
+    }
     Ok(0)
 }
 
