@@ -27,35 +27,8 @@ fn lines(found: &[Finding]) -> Vec<String> {
     found.iter().map(Finding::to_string).collect()
 }
 
-/// A pair without a fault, in the manner of people who write by hand.
-const GOOD: &str = "global_defs {
-    vrrp_version 3
-    vrrp_check_unicast_src
-    vrrp_notify_fifo /run/f root root
-}
-track_file health {
-    file /run/t/health
-    weight 0 reverse
-}
-vrrp_instance V {
-    state BACKUP
-    nopreempt
-    interface eth0
-    virtual_router_id 7
-    priority 250
-    advert_int 0.1
-    unicast_src_ip 10.0.0.1
-    unicast_peer {
-        10.0.0.2
-    }
-    track_file {
-        health
-    }
-    virtual_ipaddress {
-        10.0.0.100/32 label eth0:v
-    }
-}
-";
+/// A node without a fault, in the manner of people who write by hand.
+const GOOD: &str = include_str!("keepalived/good.conf");
 
 /// `GOOD` with `from` replaced by `to`: what is said of it.
 fn said(from: &str, to: &str) -> Vec<String> {
@@ -290,6 +263,41 @@ fn each_mistake_is_named() {
             "k:6: warning: a track_file without a weight",
         ),
         (
+            "        health\n",
+            "        health weight 0\n",
+            "k:22: warning: weight 0 fails open",
+        ),
+        (
+            "weight 0 reverse",
+            "weight 1",
+            "k:8: warning: weight 1: a 1 in the file adds 1 to the priority and is no failure (for health: weight 0 reverse, and 1 in the file for healthy)",
+        ),
+        (
+            "weight 0 reverse",
+            "weight 2 reverse",
+            "k:8: warning: weight 2 reverse: a 1 in the file takes 2 off the priority and is no failure",
+        ),
+        (
+            "weight 0 reverse",
+            "weight 10",
+            "k:15: warning: priority 250 + 10 (health) is 260: keepalived stops at 254",
+        ),
+        (
+            "        health\n",
+            "        health weight 1\n",
+            "k:22: warning: weight 1: a 1 in the file adds 1",
+        ),
+        (
+            "weight 0 reverse",
+            "weight 1\n init_file 9",
+            "k:16: warning: priority 250 + 9 (health) is 259: keepalived",
+        ),
+        (
+            "    priority 250\n",
+            "    priority 20\n    track_interface {\n eth1 weight -30\n}\n",
+            "k:15: warning: priority 20 - 30 (eth1) is -10: keepalived stops at 1",
+        ),
+        (
             "weight 0 reverse",
             "weight 300",
             "k:8: error: the weight 300 is out of range",
@@ -508,4 +516,28 @@ fn a_password_is_compared_and_never_shown() {
         "{said}"
     );
     assert!(!said.contains("hunter"), "{said}");
+}
+
+/// A bias beside a gate is what it is; named like a health check, it is asked about.
+#[test]
+fn a_bias_is_no_health_check() {
+    let with = |name: &str| {
+        let second =
+            format!("track_file {name} {{\n file /run/t/{name}\n weight 1\n}}\nvrrp_instance");
+        let text = GOOD.replace("vrrp_instance", &second);
+        let text = text.replace("        health\n", &format!("        health\n {name}\n"));
+        lines(&lint(&document(&text), None))
+    };
+    assert_eq!(with("bias"), Vec::<String>::new());
+    let said = with("redis_eligible");
+    assert!(
+        said[0].contains("is no failure") && said.len() == 1,
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn a_fault_by_a_large_weight_is_a_gate() {
+    let said = said("weight 0 reverse", "weight -254");
+    assert_eq!(said, Vec::<String>::new());
 }

@@ -9,7 +9,9 @@ mod instance;
 mod keywords;
 mod pair;
 mod trackers;
+mod uses;
 mod view;
+mod weights;
 
 use std::collections::BTreeSet;
 
@@ -26,6 +28,7 @@ pub fn lint(document: &Document, users: Option<&BTreeSet<String>>) -> Vec<Findin
     found.extend(keywords::unknown(&document.statements));
     found.extend(globals::check(&view, users));
     found.extend(trackers::check(&view));
+    found.extend(weights::check(&view, users.is_some()));
     found.extend(instance::check(&view));
     found.extend(addresses::check(&view));
     if view.instances.is_empty() {
