@@ -485,6 +485,16 @@ fn two_nodes_are_compared() {
             "virtual_routes {",
             "error: unicast on one node, multicast on the other",
         ),
+        (
+            "unicast_src_ip 10.0.0.2",
+            "unicast_src_ip 10.0.0.1",
+            "k:17: error: 10.0.0.1 is the address of both nodes (each node its own)",
+        ),
+        (
+            "nopreempt",
+            "nopreempt\n virtual_ipaddress_excluded {\n 10.0.1.100\n}",
+            "k:13: warning: another virtual_ipaddress_excluded",
+        ),
     ] {
         let said = said(from, to);
         assert!(expected.is_empty() == said.is_empty(), "{to}: {said:#?}");
@@ -493,6 +503,13 @@ fn two_nodes_are_compared() {
             "{to}: {said:#?}"
         );
     }
+    let multicast = |group: &str| {
+        let peerless = GOOD.replace("unicast_peer {", "virtual_routes {");
+        document(&peerless.replacen("vrrp_version 3", &format!("vrrp_version 3\n{group}"), 1))
+    };
+    let (one, other) = (multicast(""), multicast("vrrp_mcast_group4 224.0.0.19"));
+    let differ = lines(&lint_pair(&one, &other)).join("\n");
+    assert!(differ.contains("another multicast group"), "{differ}");
     let alone = said(
         "vrrp_instance V {",
         "vrrp_instance W {\n virtual_router_id 9\n}\nvrrp_script x {",
