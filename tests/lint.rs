@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rha::keepalived::finding::Finding;
-use rha::keepalived::lint::{lint, lint_pair};
+use rha::keepalived::finding::{Finding, Place};
+use rha::keepalived::lint::{fold, lint, lint_pair};
 use rha::keepalived::load::{Document, load};
 use rha::keepalived::parse::parse;
 
@@ -557,4 +557,69 @@ fn a_bias_is_no_health_check() {
 fn a_fault_by_a_large_weight_is_a_gate() {
     let said = said("weight 0 reverse", "weight -254");
     assert_eq!(said, Vec::<String>::new());
+}
+
+#[test]
+fn a_file_without_an_instance_is_asked_about_and_passed() {
+    let text = "virtual_server 10.0.0.9 80 {\n delay_loop 6\n}\n";
+    assert_eq!(
+        lines(&lint(&document(text), None)),
+        [
+            "k: warning: there is no vrrp_instance: nothing is taken over here (for a virtual_server alone that is right; lint looks at VRRP only)"
+        ]
+    );
+}
+
+/// keepalived's words about the block of `global_def`, word by word, add nothing to ours.
+#[test]
+fn keepalived_is_not_heard_twice() {
+    let seed = file("seed.master.conf");
+    let ours = lint(&seed, None);
+    let place = |file: &str, line| Place {
+        file: file.into(),
+        line,
+    };
+    let path = "tests/keepalived/seed.master.conf";
+    let said = |place: &Place, text: &str| Finding::error(place, format!("keepalived: {text}"), "");
+    let left = fold(
+        &seed,
+        &ours,
+        vec![
+            said(&place(path, 3), "Unknown keyword 'global_def'"),
+            said(&place(path, 3), "Unexpected '{' - ignoring"),
+            said(&place(path, 4), "Unknown keyword 'router_id'"),
+            said(&place("seed.master.conf", 5), "Unknown keyword '}'"),
+            said(&place(path, 9), "Unknown keyword 'internal'"),
+            said(&place(path, 15), "Unknown keyword 'state'"),
+            said(&place("seed.master.conf", 16), "something"),
+            said(&place(path, 0), "Disabling track script chk_alive"),
+        ],
+    );
+    assert_eq!(
+        lines(&left),
+        [
+            format!("{path}:15: error: keepalived: Unknown keyword 'state' ()"),
+            format!("{path}:16: error: keepalived: something ()"),
+            format!("{path}: error: keepalived: Disabling track script chk_alive ()"),
+        ]
+    );
+}
+
+#[test]
+fn a_missing_include_is_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let main = directory.path().join("main.conf");
+    std::fs::write(&main, "include none.inc\n").unwrap();
+    let document = load(&main).unwrap();
+    let ours = lint(&document, None);
+    let place = |line| Place {
+        file: "main.conf".into(),
+        line,
+    };
+    let said = Finding::error(
+        &place(1),
+        "keepalived: Config files missing 'none.inc'.",
+        "",
+    );
+    assert_eq!(fold(&document, &ours, vec![said]), []);
 }

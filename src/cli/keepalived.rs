@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::keepalived::accounts;
 use crate::keepalived::finding::{Finding, Severity};
 use crate::keepalived::install::{Installer, plan};
-use crate::keepalived::lint::{lint, lint_pair};
+use crate::keepalived::lint::{fold, lint, lint_pair};
 use crate::keepalived::load::{Document, load};
 use crate::keepalived::render::render;
 use crate::keepalived::verify::verify;
@@ -157,22 +157,26 @@ fn findings(
     let users = accounts::names(Path::new("/etc/passwd")).filter(|_| !no_exec);
     let mut found = Vec::new();
     for document in documents {
-        found.extend(lint(document, users.as_ref()));
+        let ours = lint(document, users.as_ref());
         if no_exec {
+            found.extend(ours);
             continue;
         }
         match verify(&document.file, &document.file) {
-            Ok(Some(said)) => found.extend(said),
+            Ok(Some(said)) => found.extend(fold(document, &ours, said)),
             Ok(None) => writeln!(
                 err,
                 "keepalived is not installed here: its own check was left out"
             )?,
             Err(why) => writeln!(err, "keepalived -t could not be run: {why}")?,
         }
+        found.extend(ours);
     }
     if let [one, other] = documents {
         found.extend(lint_pair(one, other));
     }
+    found.sort_unstable();
+    found.dedup();
     Ok(found)
 }
 

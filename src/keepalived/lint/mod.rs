@@ -4,6 +4,7 @@
 //! rules here are what the files themselves can tell. Each is one sentence with what to do.
 
 mod addresses;
+mod fold;
 mod globals;
 mod instance;
 mod keywords;
@@ -15,8 +16,9 @@ mod weights;
 
 use std::collections::BTreeSet;
 
-use super::finding::Finding;
+use super::finding::{Finding, Place};
 use super::load::Document;
+pub use fold::fold;
 use view::View;
 
 /// Everything that is wrong with one node's file, in the order of the lines. `users` are the accounts
@@ -32,14 +34,10 @@ pub fn lint(document: &Document, users: Option<&BTreeSet<String>>) -> Vec<Findin
     found.extend(instance::check(&view));
     found.extend(addresses::check(&view));
     if view.instances.is_empty() {
-        let place = super::finding::Place {
-            file: document.file.to_string_lossy().into(),
-            line: 0,
-        };
-        found.push(Finding::error(
-            &place,
-            "there is no vrrp_instance",
-            "is this a keepalived.conf?",
+        found.push(Finding::warning(
+            &whole(document),
+            "there is no vrrp_instance: nothing is taken over here",
+            "for a virtual_server alone that is right; lint looks at VRRP only",
         ));
     }
     found.sort_unstable();
@@ -53,4 +51,11 @@ pub fn lint_pair(one: &Document, other: &Document) -> Vec<Finding> {
     let mut found = pair::check(&View::new(&one.statements), &View::new(&other.statements));
     found.sort_unstable();
     found
+}
+
+fn whole(document: &Document) -> Place {
+    Place {
+        file: document.file.to_string_lossy().into(),
+        line: 0,
+    }
 }
