@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod finding;
+pub mod host;
 pub mod install;
 pub mod lint;
 pub mod load;
