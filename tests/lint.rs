@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails there
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use rha::keepalived::finding::{Finding, Place};
@@ -358,26 +357,6 @@ fn order_and_uniqueness_are_checked() {
     );
     let twice = lines(&lint(&document(&format!("{GOOD}{instance}")), None));
     assert_eq!(twice.len(), 3, "name, virtual_router_id, VIP: {twice:#?}");
-}
-
-#[test]
-fn the_user_of_the_fifo_must_exist() {
-    let users = |names: &[&str]| {
-        names
-            .iter()
-            .map(|&name| name.to_owned())
-            .collect::<BTreeSet<_>>()
-    };
-    assert_eq!(
-        lines(&lint(&document(GOOD), Some(&users(&["root"])))),
-        Vec::<String>::new()
-    );
-    assert_eq!(
-        lines(&lint(&document(GOOD), Some(&users(&["rha"])))),
-        [
-            "k:4: error: there is no user \"root\" on this host: keepalived goes on without the FIFO (create the user, or name another one)"
-        ]
-    );
 }
 
 #[test]

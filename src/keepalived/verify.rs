@@ -22,6 +22,9 @@ const LINES_MAX: usize = 100;
 /// Where it may be; the search path of an ordinary user lacks the second.
 const PROGRAMS: [&str; 2] = ["keepalived", "/usr/sbin/keepalived"];
 
+/// What to do about a line of keepalived's: it seldom says more than what is wrong.
+pub const ADVICE: &str = "as keepalived -t says";
+
 /// What keepalived says of `file`, as if it stood in `name`: nothing if it is good. `None` where there is
 /// no keepalived.
 ///
@@ -101,11 +104,11 @@ fn findings(status: Option<ExitStatus>, text: &str, file: &Path, whole: &Place) 
     let mut found: Vec<_> = said(text, file, whole)
         .into_iter()
         .map(|(place, text)| {
-            let (text, advice) = (format!("keepalived: {text}"), "as keepalived -t says");
+            let text = format!("keepalived: {text}");
             if good {
-                Finding::warning(&place, text, advice)
+                Finding::warning(&place, text, ADVICE)
             } else {
-                Finding::error(&place, text, advice)
+                Finding::error(&place, text, ADVICE)
             }
         })
         .collect();

@@ -49,6 +49,15 @@ impl<'d> Vip<'d> {
     pub(super) fn device(&self, instance: &Instance<'d>) -> Option<&'d str> {
         self.word("dev").or(instance.interface)
     }
+
+    /// The length of its prefix: that of a host, unless another one is written.
+    pub(super) fn prefix(&self) -> Option<u8> {
+        let host = if self.address?.is_ipv6() { 128 } else { 32 };
+        match self.statement.keyword().split_once('/') {
+            Some((_, prefix)) => prefix.parse().ok(),
+            None => Some(host),
+        }
+    }
 }
 
 impl<'d> View<'d> {
@@ -88,6 +97,14 @@ impl<'d> View<'d> {
             .flat_map(|group| group.all("group"))
             .flat_map(Statement::children)
             .any(|member| member.keyword() == instance.name)
+    }
+
+    /// The addresses of all VIPs.
+    pub(super) fn vips(&self) -> impl Iterator<Item = IpAddr> {
+        self.instances
+            .iter()
+            .flat_map(|instance| &instance.vips)
+            .filter_map(|vip| vip.address)
     }
 }
 
