@@ -2,11 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails there
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use rha::keepalived::finding::Finding;
-use rha::keepalived::lint::{lint, lint_pair};
+use rha::keepalived::finding::{Finding, Place};
+use rha::keepalived::lint::{fold, lint, lint_pair};
 use rha::keepalived::load::{Document, load};
 use rha::keepalived::parse::parse;
 
@@ -27,35 +26,8 @@ fn lines(found: &[Finding]) -> Vec<String> {
     found.iter().map(Finding::to_string).collect()
 }
 
-/// A pair without a fault, in the manner of people who write by hand.
-const GOOD: &str = "global_defs {
-    vrrp_version 3
-    vrrp_check_unicast_src
-    vrrp_notify_fifo /run/f root root
-}
-track_file health {
-    file /run/t/health
-    weight 0 reverse
-}
-vrrp_instance V {
-    state BACKUP
-    nopreempt
-    interface eth0
-    virtual_router_id 7
-    priority 250
-    advert_int 0.1
-    unicast_src_ip 10.0.0.1
-    unicast_peer {
-        10.0.0.2
-    }
-    track_file {
-        health
-    }
-    virtual_ipaddress {
-        10.0.0.100/32 label eth0:v
-    }
-}
-";
+/// A node without a fault, in the manner of people who write by hand.
+const GOOD: &str = include_str!("keepalived/good.conf");
 
 /// `GOOD` with `from` replaced by `to`: what is said of it.
 fn said(from: &str, to: &str) -> Vec<String> {
@@ -290,6 +262,41 @@ fn each_mistake_is_named() {
             "k:6: warning: a track_file without a weight",
         ),
         (
+            "        health\n",
+            "        health weight 0\n",
+            "k:22: warning: weight 0 fails open",
+        ),
+        (
+            "weight 0 reverse",
+            "weight 1",
+            "k:8: warning: weight 1: a 1 in the file adds 1 to the priority and is no failure (for health: weight 0 reverse, and 1 in the file for healthy)",
+        ),
+        (
+            "weight 0 reverse",
+            "weight 2 reverse",
+            "k:8: warning: weight 2 reverse: a 1 in the file takes 2 off the priority and is no failure",
+        ),
+        (
+            "weight 0 reverse",
+            "weight 10",
+            "k:15: warning: priority 250 + 10 (health) is 260: keepalived stops at 254",
+        ),
+        (
+            "        health\n",
+            "        health weight 1\n",
+            "k:22: warning: weight 1: a 1 in the file adds 1",
+        ),
+        (
+            "weight 0 reverse",
+            "weight 1\n init_file 9",
+            "k:16: warning: priority 250 + 9 (health) is 259: keepalived",
+        ),
+        (
+            "    priority 250\n",
+            "    priority 20\n    track_interface {\n eth1 weight -30\n}\n",
+            "k:15: warning: priority 20 - 30 (eth1) is -10: keepalived stops at 1",
+        ),
+        (
             "weight 0 reverse",
             "weight 300",
             "k:8: error: the weight 300 is out of range",
@@ -350,26 +357,6 @@ fn order_and_uniqueness_are_checked() {
     );
     let twice = lines(&lint(&document(&format!("{GOOD}{instance}")), None));
     assert_eq!(twice.len(), 3, "name, virtual_router_id, VIP: {twice:#?}");
-}
-
-#[test]
-fn the_user_of_the_fifo_must_exist() {
-    let users = |names: &[&str]| {
-        names
-            .iter()
-            .map(|&name| name.to_owned())
-            .collect::<BTreeSet<_>>()
-    };
-    assert_eq!(
-        lines(&lint(&document(GOOD), Some(&users(&["root"])))),
-        Vec::<String>::new()
-    );
-    assert_eq!(
-        lines(&lint(&document(GOOD), Some(&users(&["rha"])))),
-        [
-            "k:4: error: there is no user \"root\" on this host: keepalived goes on without the FIFO (create the user, or name another one)"
-        ]
-    );
 }
 
 #[test]
@@ -477,6 +464,16 @@ fn two_nodes_are_compared() {
             "virtual_routes {",
             "error: unicast on one node, multicast on the other",
         ),
+        (
+            "unicast_src_ip 10.0.0.2",
+            "unicast_src_ip 10.0.0.1",
+            "k:17: error: 10.0.0.1 is the address of both nodes (each node its own)",
+        ),
+        (
+            "nopreempt",
+            "nopreempt\n virtual_ipaddress_excluded {\n 10.0.1.100\n}",
+            "k:13: warning: another virtual_ipaddress_excluded",
+        ),
     ] {
         let said = said(from, to);
         assert!(expected.is_empty() == said.is_empty(), "{to}: {said:#?}");
@@ -485,6 +482,13 @@ fn two_nodes_are_compared() {
             "{to}: {said:#?}"
         );
     }
+    let multicast = |group: &str| {
+        let peerless = GOOD.replace("unicast_peer {", "virtual_routes {");
+        document(&peerless.replacen("vrrp_version 3", &format!("vrrp_version 3\n{group}"), 1))
+    };
+    let (one, other) = (multicast(""), multicast("vrrp_mcast_group4 224.0.0.19"));
+    let differ = lines(&lint_pair(&one, &other)).join("\n");
+    assert!(differ.contains("another multicast group"), "{differ}");
     let alone = said(
         "vrrp_instance V {",
         "vrrp_instance W {\n virtual_router_id 9\n}\nvrrp_script x {",
@@ -508,4 +512,93 @@ fn a_password_is_compared_and_never_shown() {
         "{said}"
     );
     assert!(!said.contains("hunter"), "{said}");
+}
+
+/// A bias beside a gate is what it is; named like a health check, it is asked about.
+#[test]
+fn a_bias_is_no_health_check() {
+    let with = |name: &str| {
+        let second =
+            format!("track_file {name} {{\n file /run/t/{name}\n weight 1\n}}\nvrrp_instance");
+        let text = GOOD.replace("vrrp_instance", &second);
+        let text = text.replace("        health\n", &format!("        health\n {name}\n"));
+        lines(&lint(&document(&text), None))
+    };
+    assert_eq!(with("bias"), Vec::<String>::new());
+    let said = with("redis_eligible");
+    assert!(
+        said[0].contains("is no failure") && said.len() == 1,
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn a_fault_by_a_large_weight_is_a_gate() {
+    let said = said("weight 0 reverse", "weight -254");
+    assert_eq!(said, Vec::<String>::new());
+}
+
+#[test]
+fn a_file_without_an_instance_is_asked_about_and_passed() {
+    let text = "virtual_server 10.0.0.9 80 {\n delay_loop 6\n}\n";
+    assert_eq!(
+        lines(&lint(&document(text), None)),
+        [
+            "k: warning: there is no vrrp_instance: nothing is taken over here (for a virtual_server alone that is right; lint looks at VRRP only)"
+        ]
+    );
+}
+
+/// keepalived's words about the block of `global_def`, word by word, add nothing to ours.
+#[test]
+fn keepalived_is_not_heard_twice() {
+    let seed = file("seed.master.conf");
+    let ours = lint(&seed, None);
+    let place = |file: &str, line| Place {
+        file: file.into(),
+        line,
+    };
+    let path = "tests/keepalived/seed.master.conf";
+    let said = |place: &Place, text: &str| Finding::error(place, format!("keepalived: {text}"), "");
+    let left = fold(
+        &seed,
+        &ours,
+        vec![
+            said(&place(path, 3), "Unknown keyword 'global_def'"),
+            said(&place(path, 3), "Unexpected '{' - ignoring"),
+            said(&place(path, 4), "Unknown keyword 'router_id'"),
+            said(&place("seed.master.conf", 5), "Unknown keyword '}'"),
+            said(&place(path, 9), "Unknown keyword 'internal'"),
+            said(&place(path, 15), "Unknown keyword 'state'"),
+            said(&place("seed.master.conf", 16), "something"),
+            said(&place(path, 0), "Disabling track script chk_alive"),
+        ],
+    );
+    assert_eq!(
+        lines(&left),
+        [
+            format!("{path}:15: error: keepalived: Unknown keyword 'state' ()"),
+            format!("{path}:16: error: keepalived: something ()"),
+            format!("{path}: error: keepalived: Disabling track script chk_alive ()"),
+        ]
+    );
+}
+
+#[test]
+fn a_missing_include_is_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let main = directory.path().join("main.conf");
+    std::fs::write(&main, "include none.inc\n").unwrap();
+    let document = load(&main).unwrap();
+    let ours = lint(&document, None);
+    let place = |line| Place {
+        file: "main.conf".into(),
+        line,
+    };
+    let said = Finding::error(
+        &place(1),
+        "keepalived: Config files missing 'none.inc'.",
+        "",
+    );
+    assert_eq!(fold(&document, &ours, vec![said]), []);
 }

@@ -8,13 +8,13 @@ use clap::{Subcommand, ValueEnum};
 
 use super::config::refused;
 use crate::config::Config;
-use crate::keepalived::accounts;
 use crate::keepalived::finding::{Finding, Severity};
-use crate::keepalived::install::{Installer, What, plan};
-use crate::keepalived::lint::{lint, lint_pair};
+use crate::keepalived::host::Host;
+use crate::keepalived::install::{Installer, plan};
+use crate::keepalived::lint::{Whose, fold, lint, lint_pair, whose};
 use crate::keepalived::load::{Document, load};
 use crate::keepalived::render::render;
-use crate::keepalived::verify::verify;
+use crate::keepalived::verify::{ADVICE, verify};
 
 /// Write, check or install keepalived's configuration
 #[derive(Debug, clap::Args)]
@@ -34,14 +34,15 @@ enum Command {
     /// Find the mistakes in any keepalived.conf
     ///
     /// Also those that keepalived -t lets through, and with the files of two nodes, where the two contradict
-    /// each other. Exit status: 3 if there are errors, 0 if there are only warnings or nothing at all.
+    /// each other. What a file needs of its host is looked at if its addresses are those of this host. Exit
+    /// status: 3 if there are errors, 0 if there are only warnings or nothing at all.
     ///
     /// Example: `rha keepalived lint /etc/keepalived/keepalived.conf`
     Lint {
         /// The file, and the other node's if there is one
         #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// Read the files only: do not run keepalived -t, and do not look for users on this host
+        /// Read the files only: do not run keepalived -t, and do not look at this host
         #[arg(long)]
         no_exec: bool,
         /// How to print it
@@ -154,44 +155,82 @@ fn findings(
     no_exec: bool,
     err: &mut dyn Write,
 ) -> anyhow::Result<Vec<Finding>> {
-    let users = accounts::names(Path::new("/etc/passwd")).filter(|_| !no_exec);
     let mut found = Vec::new();
+    let host = if no_exec { None } else { this_host(err)? };
     for document in documents {
-        found.extend(lint(document, users.as_ref()));
-        if no_exec {
-            continue;
+        let ours = lint(document, host_of(document, documents, host.as_ref()));
+        if !no_exec {
+            let said = ask(document, host.as_ref(), err)?;
+            found.extend(fold(document, &ours, said));
         }
-        match verify(&document.file) {
-            Ok(Some(said)) => found.extend(said),
-            Ok(None) => writeln!(
-                err,
-                "keepalived is not installed here: its own check was left out"
-            )?,
-            Err(why) => writeln!(err, "keepalived -t could not be run: {why}")?,
-        }
+        found.extend(ours);
     }
     if let [one, other] = documents {
         found.extend(lint_pair(one, other));
     }
+    found.sort_unstable();
+    found.dedup();
     Ok(found)
+}
+
+fn this_host(err: &mut dyn Write) -> std::io::Result<Option<Host>> {
+    match Host::look() {
+        Ok(host) => Ok(Some(host)),
+        Err(why) => {
+            writeln!(
+                err,
+                "this host's addresses cannot be listed: {why}; what the file needs of its host was left out"
+            )?;
+            Ok(None)
+        }
+    }
+}
+
+/// The host to look at for `document`: none for the other node's file, if one of the two is for this one.
+fn host_of<'h>(
+    document: &Document,
+    documents: &[Document],
+    host: Option<&'h Host>,
+) -> Option<&'h Host> {
+    let is_here =
+        |document: &Document| host.is_some_and(|host| whose(document, host) == Whose::Here);
+    host.filter(|_| is_here(document) || !documents.iter().any(is_here))
+}
+
+/// What keepalived says. It speaks of this host: of a file that is for another one, it can only warn.
+fn ask(
+    document: &Document,
+    host: Option<&Host>,
+    err: &mut dyn Write,
+) -> anyhow::Result<Vec<Finding>> {
+    let mut said = match verify(&document.file, &document.file) {
+        Ok(Some(said)) => said,
+        Ok(None) => {
+            writeln!(
+                err,
+                "keepalived is not installed here: its own check was left out"
+            )?;
+            Vec::new()
+        }
+        Err(why) => {
+            writeln!(err, "keepalived -t could not be run: {why}")?;
+            Vec::new()
+        }
+    };
+    if host.is_some_and(|host| whose(document, host) == Whose::Elsewhere) {
+        for finding in said.iter_mut().filter(|said| said.todo == ADVICE) {
+            finding.severity = Severity::Warning;
+            finding
+                .todo
+                .push_str(" on this host, which the file is not for");
+        }
+    }
+    Ok(said)
 }
 
 fn install(args: &Install, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
     let steps = plan(config, &program()?)?;
     let installer = Installer::new(config, &args.root)?;
-    if args.dry_run {
-        for step in &steps {
-            let path = installer.at(step);
-            let what = match step.what {
-                What::Directory => "make the directory",
-                What::Fifo => "make the FIFO",
-                What::Initial(_) => "write, if it is missing,",
-                What::File { .. } => "write",
-            };
-            writeln!(out, "would {what} {}", path.display())?;
-        }
-        return Ok(0);
-    }
     if args.no_exec {
         writeln!(out, "did not ask keepalived about the new configuration")?;
     } else if let Some(said) = installer.verify(&steps)? {
@@ -206,9 +245,16 @@ fn install(args: &Install, config: &Config, out: &mut dyn Write) -> anyhow::Resu
         )?;
     }
     for step in &steps {
-        writeln!(out, "{}", installer.take(step)?)?;
+        let change = match args.dry_run {
+            true => installer.look(step)?,
+            false => installer.take(step)?,
+        };
+        let told = change.tell(&installer.at(step), args.dry_run);
+        writeln!(out, "{told}")?;
     }
-    out.write_all(NEXT.as_bytes())?;
+    if !args.dry_run {
+        out.write_all(NEXT.as_bytes())?;
+    }
     Ok(0)
 }
 

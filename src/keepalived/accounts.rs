@@ -15,20 +15,12 @@ pub fn id(file: &Path, name: &str) -> std::io::Result<Option<u32>> {
     }))
 }
 
-/// The names in a file like /etc/passwd; `None` if it cannot be read.
-#[must_use]
-pub fn names(file: &Path) -> Option<std::collections::BTreeSet<String>> {
-    let text = std::fs::read_to_string(file).ok()?;
-    let names = text.lines().filter_map(|line| line.split(':').next());
-    Some(names.map(str::to_owned).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_and_ids() {
+    fn ids_by_name() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("passwd");
         std::fs::write(
@@ -39,7 +31,6 @@ mod tests {
         assert_eq!(id(&file, "rha").unwrap(), Some(998));
         assert_eq!(id(&file, "bad").unwrap(), None);
         assert_eq!(id(&file, "nobody").unwrap(), None);
-        assert!(names(&file).unwrap().contains("rha"));
         assert!(id(&directory.path().join("none"), "root").is_err());
     }
 }

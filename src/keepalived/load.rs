@@ -1,20 +1,21 @@
 //! A keepalived.conf from the disk, with the files that it includes.
 
-use std::fs;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::finding::{Finding, Place};
 use super::parse::{Statement, parse};
+use super::pattern::matching;
+use super::token::INCLUDES;
 
 /// Largest file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
 /// Most files, and deepest nesting of includes.
 const FILES_MAX: usize = 64;
 const DEPTH_MAX: usize = 8;
-
-/// The keywords that include files; the letters behind say what is an error.
-const INCLUDES: [&str; 5] = ["include", "includer", "includem", "includew", "includeb"];
 
 /// A configuration with its includes in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Document {
 ///
 /// # Errors
 /// `file` itself cannot be read. A missing include is a finding.
-pub fn load(file: &Path) -> std::io::Result<Document> {
+pub fn load(file: &Path) -> io::Result<Document> {
     let text = read(file)?;
     let (statements, findings) = parse(&text, &file.to_string_lossy());
     let mut loader = Loader { findings, files: 1 };
@@ -75,21 +76,28 @@ impl Loader {
             return Vec::new();
         };
         // keepalived reads relative names from the directory of the including file.
-        let pattern = file.parent().unwrap_or(Path::new("")).join(pattern);
-        let files = matching(&pattern);
-        if files.is_empty() {
-            self.warn(
-                &include.place,
-                format!("nothing matches {}", pattern.display()),
-            );
-        }
+        let directory = file.parent().unwrap_or(Path::new(""));
+        let files = match matching(directory, pattern) {
+            Ok(files) if files.is_empty() => {
+                self.lost(&include.place, format!("nothing matches {pattern}"));
+                return Vec::new();
+            }
+            Ok(files) => files,
+            Err(why) => {
+                self.lost(&include.place, format!("{pattern} is no pattern: {why}"));
+                return Vec::new();
+            }
+        };
         let mut statements = Vec::new();
         for file in files {
             if self.files >= FILES_MAX || depth >= DEPTH_MAX {
-                self.warn(
+                self.findings.push(Finding::warning(
                     &include.place,
-                    format!("{} is one include too many", file.display()),
-                );
+                    format!("{} is one include too many for rha", file.display()),
+                    format!(
+                        "at most {FILES_MAX} files, {DEPTH_MAX} deep: the rest was not looked at"
+                    ),
+                ));
                 break;
             }
             self.files += 1;
@@ -99,7 +107,7 @@ impl Loader {
                     self.findings.extend(findings);
                     statements.extend(self.resolved(found, &file, depth + 1));
                 }
-                Err(why) => self.warn(
+                Err(why) => self.lost(
                     &include.place,
                     format!("cannot read {}: {why}", file.display()),
                 ),
@@ -108,98 +116,36 @@ impl Loader {
         statements
     }
 
-    fn warn(&mut self, place: &Place, text: String) {
+    fn lost(&mut self, place: &Place, text: String) {
         let todo = "keepalived goes on without it; correct the include";
         self.findings.push(Finding::warning(place, text, todo));
     }
 }
 
-fn read(file: &Path) -> std::io::Result<String> {
+fn read(file: &Path) -> io::Result<String> {
+    // Opening a FIFO would wait for its writer otherwise.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = File::from(rustix::fs::open(file, flags, Mode::empty())?);
+    if !opened.metadata()?.is_file() {
+        return Err(io::Error::other(
+            "it is no regular file; keepalived reads nothing else",
+        ));
+    }
     let mut bytes = Vec::new();
-    fs::File::open(file)?
-        .take(FILE_MAX + 1)
-        .read_to_end(&mut bytes)?;
+    opened.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_MAX {
-        return Err(std::io::Error::other(format!(
+        return Err(io::Error::other(format!(
             "larger than {FILE_MAX} bytes: this is no keepalived.conf"
         )));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The files that `pattern` names, sorted; `*` and `?` only in the last component.
-fn matching(pattern: &Path) -> Vec<PathBuf> {
-    let name = pattern.file_name().unwrap_or_default().to_string_lossy();
-    if !name.contains(['*', '?']) {
-        return pattern
-            .is_file()
-            .then(|| pattern.to_owned())
-            .into_iter()
-            .collect();
-    }
-    let directory = pattern.parent().unwrap_or(Path::new("."));
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries
-        .filter(|entry| {
-            let found = entry.file_name();
-            let found = found.to_string_lossy();
-            !found.starts_with('.') && wildcard(name.as_bytes(), found.as_bytes())
-        })
-        .map(|entry| entry.path())
-        .filter(|path| path.is_file())
-        .collect();
-    files.sort_unstable();
-    files
-}
-
-/// `*` matches any run of bytes, `?` one. Steps back to the last `*` only: linear in the pattern.
-fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut from) = (0, 0);
-    let mut star = None;
-    while from < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, from));
-                at += 1;
-            }
-            Some(&byte) if byte == b'?' || byte == text[from] => {
-                at += 1;
-                from += 1;
-            }
-            _ => {
-                let Some((starred, matched)) = star else {
-                    return false;
-                };
-                star = Some((starred, matched + 1));
-                at = starred + 1;
-                from = matched + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|&byte| byte == b'*')
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn wildcards() {
-        for (pattern, text, expected) in [
-            ("*.conf", "a.conf", true),
-            ("*.conf", "a.conf.bak", false),
-            ("a?c*", "abc", true),
-            ("a*b*c", "axxbyybzc", true),
-            ("", "a", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(
-                wildcard(pattern.as_bytes(), text.as_bytes()),
-                expected,
-                "{pattern} {text}"
-            );
-        }
-    }
+    use super::*;
 
     #[test]
     fn includes_are_read_in_place_and_loops_end() {
@@ -236,5 +182,24 @@ mod tests {
             texts.iter().any(|text| text.contains("nothing matches")),
             "{texts:?}"
         );
+    }
+
+    #[test]
+    fn only_regular_files_of_a_sensible_size_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let refusal = |file: &Path| load(file).unwrap_err().to_string();
+        let fifo = at("fifo");
+        let mode = Mode::RUSR | Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        for file in [&fifo, Path::new("/dev/zero"), directory.path()] {
+            assert!(
+                refusal(file).contains("no regular file"),
+                "{}",
+                file.display()
+            );
+        }
+        fs::write(at("large"), "a\n".repeat(1 << 20)).unwrap();
+        assert!(refusal(&at("large")).contains("larger than"));
     }
 }

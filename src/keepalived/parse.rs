@@ -18,6 +18,8 @@ const DEPTH_MAX: usize = 32;
 pub struct Statement {
     /// Where it begins.
     pub place: Place,
+    /// The line in which it ends: that of the closing brace, where there is a block.
+    pub end: usize,
     /// Its words without quotes; the first is the keyword. May be empty before a stray block.
     pub words: Vec<String>,
     /// It stands behind an `@id` condition, so that it may not apply here.
@@ -103,6 +105,7 @@ impl Parser {
                 let place = self.place(line);
                 let current = self.current.get_or_insert_with(|| Statement {
                     place,
+                    end: line,
                     words: Vec::new(),
                     conditional: false,
                     body: None,
@@ -135,7 +138,7 @@ impl Parser {
                 ),
                 "add the missing }",
             ));
-            self.end_block(owner, outer);
+            self.end_block(owner, outer, usize::MAX);
         }
         (self.done, self.findings)
     }
@@ -161,6 +164,7 @@ impl Parser {
             ));
             Statement {
                 place: place.clone(),
+                end: line,
                 words: Vec::new(),
                 conditional: false,
                 body: None,
@@ -181,7 +185,7 @@ impl Parser {
     fn close_block(&mut self, line: usize) {
         self.end_statement();
         match self.open.pop() {
-            Some((owner, outer)) => self.end_block(owner, outer),
+            Some((owner, outer)) => self.end_block(owner, outer, line),
             None => self.findings.push(Finding::error(
                 &self.place(line),
                 "a } without a block",
@@ -190,7 +194,8 @@ impl Parser {
         }
     }
 
-    fn end_block(&mut self, mut owner: Statement, outer: Vec<Statement>) {
+    fn end_block(&mut self, mut owner: Statement, outer: Vec<Statement>, line: usize) {
+        owner.end = line;
         owner.body = Some(std::mem::replace(&mut self.done, outer));
         self.done.push(owner);
     }
@@ -251,6 +256,14 @@ mod tests {
         assert_eq!(
             shape("s \"a b {#!\" 'c d'"),
             ("s,a b {#!,c d".into(), vec![])
+        );
+    }
+
+    #[test]
+    fn an_include_takes_the_rest_of_its_line() {
+        assert_eq!(
+            shape("a { include {a,b} \"c\".inc # x\n} b include\n@m include [d]!").0,
+            "a[include,{a,b} \"c\".inc] b,include @include,[d]"
         );
     }
 

@@ -1,5 +1,10 @@
 //! keepalived.conf as words, braces and ends of lines.
 
+/// The keywords that include files; the letters behind say what is an error.
+pub(super) const INCLUDES: [&str; 6] = [
+    "include", "includer", "includem", "includew", "includeb", "includea",
+];
+
 /// A piece of the text and the line in which it begins.
 pub(super) enum Token {
     Word { text: String, line: usize },
@@ -14,6 +19,18 @@ pub(super) struct Tokens<'t> {
     rest: std::iter::Peekable<std::str::Chars<'t>>,
     line: usize,
     unterminated: Option<usize>,
+    position: Position,
+}
+
+/// What the next word is to its statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Position {
+    /// The keyword.
+    First,
+    /// The pattern of an include: the rest of the line, whatever it contains.
+    Pattern,
+    /// Any other one.
+    Other,
 }
 
 impl<'t> Tokens<'t> {
@@ -22,7 +39,31 @@ impl<'t> Tokens<'t> {
             rest: text.chars().peekable(),
             line: 1,
             unterminated: None,
+            position: Position::First,
         }
+    }
+
+    /// The next word, whichever kind is due.
+    fn due(&mut self) -> String {
+        let text = match self.position {
+            Position::Pattern => self.pattern(),
+            Position::First | Position::Other => self.word(),
+        };
+        self.position = match self.position {
+            Position::First if text.starts_with('@') => Position::First,
+            Position::First if INCLUDES.contains(&text.as_str()) => Position::Pattern,
+            _ => Position::Other,
+        };
+        text
+    }
+
+    /// All up to a comment or the end of the line: keepalived gives it to glob(3) as it stands.
+    fn pattern(&mut self) -> String {
+        let mut pattern = String::new();
+        while let Some(next) = self.rest.next_if(|next| !['\n', '#', '!'].contains(next)) {
+            pattern.push(next);
+        }
+        pattern.trim_end().to_owned()
     }
 
     /// A word: up to a blank, a brace or a comment outside of quotes. `${NAME}` and the parentheses of
@@ -102,16 +143,17 @@ impl Iterator for Tokens<'_> {
                 '\n' => {
                     self.rest.next();
                     self.line += 1;
+                    self.position = Position::First;
                     return Some(Token::EndOfLine);
                 }
                 '#' | '!' => self.skip_comment(),
-                '{' => {
+                '{' | '}' if self.position != Position::Pattern => {
                     self.rest.next();
-                    return Some(Token::Open { line });
-                }
-                '}' => {
-                    self.rest.next();
-                    return Some(Token::Close { line });
+                    self.position = Position::First;
+                    return Some(match next {
+                        '{' => Token::Open { line },
+                        _ => Token::Close { line },
+                    });
                 }
                 '\\' if self.joins_lines() => {}
                 _ if next.is_whitespace() => {
@@ -119,7 +161,7 @@ impl Iterator for Tokens<'_> {
                 }
                 _ => {
                     return Some(Token::Word {
-                        text: self.word(),
+                        text: self.due(),
                         line,
                     });
                 }

@@ -3,6 +3,7 @@
 //! A plan of small steps, each of which finds out what is there already: installing twice changes
 //! nothing, and the track files of a running node are left alone.
 
+mod look;
 mod place;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use super::render;
 use super::verify::verify;
 use crate::config::value::is_plain_path;
 use crate::config::{Config, Paths};
+pub use look::Change;
 
 /// What is filled in where `@NAME@` stands, and the file that it makes.
 const TEMPLATES: [(&str, &str); 5] = [
@@ -45,7 +47,7 @@ pub enum Error {
     #[error(transparent)]
     Render(#[from] render::Error),
     /// keepalived refuses what was rendered; nothing was replaced.
-    #[error("keepalived refuses the new configuration; nothing was replaced:\n{}", lines(.0))]
+    #[error("keepalived refuses the new configuration (rha keepalived render shows it); nothing was replaced:\n{}", lines(.0))]
     Refused(Vec<Finding>),
     /// `keepalived.user` or `keepalived.group` is not on this host.
     #[error("there is no {kind} \"{name}\" in {}; create it, or set keepalived.{kind}", file.display())]
@@ -214,7 +216,7 @@ impl Installer {
         })
     }
 
-    /// Asks keepalived about the keepalived.conf of `steps` before anything is replaced. `None` where
+    /// Asks keepalived about the keepalived.conf of `steps`, and changes nothing. `None` where
     /// there is no keepalived to ask, else what it has to say without refusing.
     ///
     /// # Errors
@@ -227,11 +229,10 @@ impl Installer {
         let Some((path, text)) = kept else {
             return Ok(Some(Vec::new()));
         };
-        place::make_parent(&path)?;
-        let candidate = place::write_beside(&path, text)?;
-        let verdict = verify(&candidate);
-        place::remove(&candidate)?;
-        let verdict = verdict.map_err(|source| io(&candidate, source))?;
+        let directory = tempfile::tempdir().map_err(|source| io(&std::env::temp_dir(), source))?;
+        let candidate = directory.path().join("keepalived.conf");
+        std::fs::write(&candidate, text).map_err(|source| io(&candidate, source))?;
+        let verdict = verify(&candidate, &path).map_err(|source| io(&path, source))?;
         match verdict {
             Some(found) if found.iter().any(|said| said.severity == Severity::Error) => {
                 Err(Error::Refused(found))
@@ -240,25 +241,39 @@ impl Installer {
         }
     }
 
-    /// Takes one step; says what was done, in the past tense.
+    /// What taking the step would do.
+    ///
+    /// # Errors
+    /// Something else is in the way, or the file system does not let us look.
+    pub fn look(&self, step: &Step) -> Result<Change, Error> {
+        let owner = step.owned.then_some(self.owner);
+        look::look(&self.at(step), &step.what, owner)
+    }
+
+    /// Takes one step; returns what was done.
     ///
     /// # Errors
     /// The file system refuses, or something else is in the way.
-    pub fn take(&self, step: &Step) -> Result<String, Error> {
+    pub fn take(&self, step: &Step) -> Result<Change, Error> {
         let path = self.at(step);
         place::make_parent(&path)?;
-        let done = match &step.what {
-            What::Directory => place::directory(&path)?,
-            What::Fifo => place::fifo(&path)?,
-            What::Initial(text) => place::initial(&path, text)?,
-            What::File { text, backup } => place::file(&path, text, *backup)?,
-        };
-        let owned = step.owned && place::own(&path, self.owner)?;
-        Ok(match done {
-            None if owned => format!("changed the owner of {}", path.display()),
-            None => format!("kept {}", path.display()),
-            Some(done) => format!("{done} {}", path.display()),
-        })
+        let mut change = self.look(step)?;
+        match (&change, &step.what) {
+            (Change::MakeDirectory, _) => place::directory(&path)?,
+            (Change::MakeFifo, _) => place::fifo(&path)?,
+            (Change::Close, _) => place::close(&path)?,
+            (Change::Write, What::Initial(text)) => place::initial(&path, text)?,
+            (Change::Supersede(_), What::File { text, .. }) => {
+                change = Change::Supersede(place::keep(&path)?);
+                place::file(&path, text)?;
+            }
+            (_, What::File { text, .. }) if change != Change::Keep => place::file(&path, text)?,
+            _ => {}
+        }
+        if step.owned && change != Change::Keep {
+            place::own(&path, self.owner)?;
+        }
+        Ok(change)
     }
 
     /// Where the step is taken.

@@ -72,18 +72,9 @@ fn address(vip: &Vip<'_>, instance: &Instance<'_>, found: &mut Vec<Finding>) {
 }
 
 fn label(vip: &Vip<'_>, instance: &Instance<'_>, found: &mut Vec<Finding>) {
-    let after = |keyword: &str| {
-        let mut words = vip
-            .statement
-            .words
-            .iter()
-            .skip_while(move |word| *word != keyword);
-        words
-            .nth(1)
-            .map(String::as_str)
-            .filter(|word| !word.contains('$'))
+    let Some(label) = vip.word("label") else {
+        return;
     };
-    let Some(label) = after("label") else { return };
     let place = &vip.statement.place;
     if label.len() > LABEL_MAX {
         found.push(Finding::error(
@@ -92,7 +83,7 @@ fn label(vip: &Vip<'_>, instance: &Instance<'_>, found: &mut Vec<Finding>) {
             "shorten it, or leave it out",
         ));
     }
-    let device = after("dev").or(instance.interface);
+    let device = vip.device(instance);
     if let Some(device) = device.filter(|device| !label.starts_with(&format!("{device}:"))) {
         found.push(Finding::warning(
             place,

@@ -6,10 +6,14 @@ use super::view::{View, is_on};
 use crate::keepalived::finding::Finding;
 use crate::keepalived::parse::Statement;
 
-const FIFOS: [&str; 3] = ["notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo"];
-const FIFO_SCRIPTS: [&str; 2] = ["notify_fifo_script", "vrrp_notify_fifo_script"];
+pub(super) const FIFOS: [&str; 3] = ["notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo"];
+pub(super) const FIFO_SCRIPTS: [&str; 3] = [
+    "notify_fifo_script",
+    "vrrp_notify_fifo_script",
+    "lvs_notify_fifo_script",
+];
 /// Scripts for one state; `notify_deleted` without an argument is no script.
-const STATE_SCRIPTS: [&str; 6] = [
+pub(super) const STATE_SCRIPTS: [&str; 6] = [
     "notify_master",
     "notify_backup",
     "notify_fault",
@@ -18,12 +22,12 @@ const STATE_SCRIPTS: [&str; 6] = [
     "notify_master_rx_lower_pri",
 ];
 
-/// Checks the global definitions. `users` are the accounts of this host, where they are known.
-pub(super) fn check(view: &View<'_>, users: Option<&BTreeSet<String>>) -> Vec<Finding> {
+/// Checks the global definitions.
+pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     strict(view, &mut found);
     garp_interval(view, &mut found);
-    fifos(view, users, &mut found);
+    fifos(view, &mut found);
     scripts(view, &mut found);
     found
 }
@@ -81,7 +85,7 @@ fn garp_interval(view: &View<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-fn fifos(view: &View<'_>, users: Option<&BTreeSet<String>>, found: &mut Vec<Finding>) {
+fn fifos(view: &View<'_>, found: &mut Vec<Finding>) {
     let globals: Vec<_> = view
         .blocks("global_defs")
         .flat_map(Statement::children)
@@ -99,18 +103,6 @@ fn fifos(view: &View<'_>, users: Option<&BTreeSet<String>>, found: &mut Vec<Find
                 &fifo.place,
                 format!("the FIFO {path} is named twice: this one is not used"),
                 "keep vrrp_notify_fifo",
-            ));
-        }
-        let user = fifo.words.get(2).filter(|user| !user.contains('$'));
-        if let (Some(user), Some(users)) = (user, users)
-            && !users.contains(user)
-        {
-            found.push(Finding::error(
-                &fifo.place,
-                format!(
-                    "there is no user \"{user}\" on this host: keepalived goes on without the FIFO"
-                ),
-                "create the user, or name another one",
             ));
         }
     }

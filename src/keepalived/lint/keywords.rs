@@ -113,30 +113,47 @@ const LEVELS: &[Level] = &[
 /// Reports every word that keepalived does not know at its place.
 pub(super) fn unknown(statements: &[Statement]) -> Vec<Finding> {
     let mut found = Vec::new();
-    check(statements, &TOP, &mut found);
+    walk(statements, &TOP, &mut |statement, level| {
+        let word = statement.keyword();
+        let lost = if statement.body.is_some() {
+            "its whole block is ignored"
+        } else {
+            "it is ignored"
+        };
+        found.push(Finding::error(
+            &statement.place,
+            format!("\"{word}\" is no keyword in {}: {lost}", level.name),
+            advice(word, level),
+        ));
+    });
     found
 }
 
-fn check(statements: &[Statement], level: &Level, found: &mut Vec<Finding>) {
+/// The blocks that keepalived does not know: it goes through them word by word.
+pub(super) fn unknown_blocks(statements: &[Statement]) -> Vec<&Statement> {
+    let mut found = Vec::new();
+    walk(statements, &TOP, &mut |statement, _| {
+        found.extend(Some(statement).filter(|statement| statement.body.is_some()));
+    });
+    found
+}
+
+/// Shows each unknown statement, and the level that it stands on, to `visit`.
+fn walk<'s>(
+    statements: &'s [Statement],
+    level: &'static Level,
+    visit: &mut dyn FnMut(&'s Statement, &'static Level),
+) {
     for statement in statements.iter().filter(|statement| !statement.is_macro()) {
         let word = statement.keyword();
         if !known(level).any(|known| known == word) {
-            let lost = if statement.body.is_some() {
-                "its whole block is ignored"
-            } else {
-                "it is ignored"
-            };
-            found.push(Finding::error(
-                &statement.place,
-                format!("\"{word}\" is no keyword in {}: {lost}", level.name),
-                advice(word, level),
-            ));
+            visit(statement, level);
         } else if let Some(level) = LEVELS.iter().find(|level| level.name == word) {
             // Inside an instance, `track_file` is a list of names.
             if statement.words.len() > 1
                 || matches!(word, "global_defs" | "authentication" | "garp_group")
             {
-                check(statement.children(), level, found);
+                walk(statement.children(), level, visit);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::view::{Instance, View};
+use super::view::{Instance, View, address, sources};
 use crate::keepalived::finding::{Finding, Place};
 use crate::keepalived::parse::Statement;
 
@@ -58,64 +58,83 @@ fn compare(
     second: &View<'_>,
     found: &mut Vec<Finding>,
 ) {
-    let at = |keyword: &str| place(other, keyword);
-    let mut differ = |keyword: &str, what: String, todo: &str| {
-        found.push(Finding::error(
-            &at(keyword),
-            format!("{what}: both nodes become master"),
-            todo,
-        ));
+    let mut differ = |keyword: &str, differs: bool, what: &str, todo: &str| {
+        if differs {
+            let text = format!("{what}: both nodes become master");
+            found.push(Finding::error(&place(other, keyword), text, todo));
+        }
     };
-    if let (Some(here), Some(there)) = (other.router, one.router)
-        && here != there
-    {
+    if let (Some(here), Some(there)) = (other.router, one.router) {
+        let what = format!("virtual_router_id {here}, the other node has {there}");
         differ(
             "virtual_router_id",
-            format!("virtual_router_id {here}, the other node has {there}"),
+            here != there,
+            &what,
             "the same on both",
         );
     }
-    if one.version != other.version {
-        differ(
-            "version",
-            format!(
-                "VRRP version {}, the other node has {}",
-                other.version, one.version
-            ),
-            "the same on both",
-        );
-    }
-    if addresses(one) != addresses(other) {
-        differ(
-            "virtual_ipaddress",
-            "another list of VIPs than on the other node".into(),
-            "the same list on both",
-        );
-    }
-    if secret(one) != secret(other) {
-        differ(
-            "authentication",
-            "another authentication than on the other node".into(),
-            "the same on both, or none",
-        );
-    }
-    if one.is_unicast() != other.is_unicast() {
-        differ(
-            "unicast_peer",
-            "unicast on one node, multicast on the other".into(),
-            "the same on both",
-        );
-    }
-    if down_timer(one, first) != down_timer(other, second) {
-        differ(
-            "down_timer_adverts",
-            "another down_timer_adverts than on the other node".into(),
-            "the same on both",
-        );
-    }
+    let (here, there) = (other.version, one.version);
+    let what = format!("VRRP version {here}, the other node has {there}");
+    differ("version", here != there, &what, "the same on both");
+    differ(
+        "virtual_ipaddress",
+        addresses(one) != addresses(other),
+        "another list of VIPs than on the other node",
+        "the same list on both",
+    );
+    differ(
+        "authentication",
+        secret(one) != secret(other),
+        "another authentication than on the other node",
+        "the same on both, or none",
+    );
+    differ(
+        "unicast_peer",
+        one.is_unicast() != other.is_unicast(),
+        "unicast on one node, multicast on the other",
+        "the same on both",
+    );
+    let are_multicast = !one.is_unicast() && !other.is_unicast();
+    differ(
+        "mcast_dst_ip",
+        are_multicast && group(one, first) != group(other, second),
+        "another multicast group than on the other node",
+        "the same on both",
+    );
+    differ(
+        "down_timer_adverts",
+        down_timer(one, first) != down_timer(other, second),
+        "another down_timer_adverts than on the other node",
+        "the same on both",
+    );
     peers(one, other, found);
     advert_int(one, other, found);
     election(one, other, found);
+    if excluded(one) != excluded(other) {
+        found.push(Finding::warning(
+            &place(other, "virtual_ipaddress_excluded"),
+            "another virtual_ipaddress_excluded than on the other node",
+            "the same list on both",
+        ));
+    }
+}
+
+/// Where the adverts of multicast go.
+fn group(instance: &Instance<'_>, view: &View<'_>) -> String {
+    let (global, default) = match instance.is_v6() {
+        true => ("vrrp_mcast_group6", "ff02::12"),
+        false => ("vrrp_mcast_group4", "224.0.0.18"),
+    };
+    let of_all = || view.global(global)?.argument().map(str::to_owned);
+    let own = argument(instance, "mcast_dst_ip").or_else(of_all);
+    own.unwrap_or_else(|| default.to_owned())
+}
+
+/// The VIPs that no advert tells of.
+fn excluded(instance: &Instance<'_>) -> BTreeSet<IpAddr> {
+    let lines = instance.statement.all("virtual_ipaddress_excluded");
+    let lines = lines.flat_map(Statement::children);
+    lines.filter_map(|line| address(line.keyword())).collect()
 }
 
 fn down_timer(instance: &Instance<'_>, view: &View<'_>) -> Option<String> {
@@ -129,6 +148,19 @@ fn down_timer(instance: &Instance<'_>, view: &View<'_>) -> Option<String> {
 
 /// Each node's unicast_peer must name the other one's unicast_src_ip.
 fn peers(one: &Instance<'_>, other: &Instance<'_>, found: &mut Vec<Finding>) {
+    if let (Some(here), Some(there)) = (other.source, one.source)
+        && here == there
+    {
+        found.push(Finding::error(
+            &sources(other.statement)
+                .last()
+                .unwrap_or(other.statement)
+                .place,
+            format!("{here} is the address of both nodes"),
+            "each node its own",
+        ));
+        return;
+    }
     for (from, to) in [(one, other), (other, one)] {
         let Some(source) = to.source.filter(|_| from.is_unicast() && to.is_unicast()) else {
             continue;

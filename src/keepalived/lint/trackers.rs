@@ -1,8 +1,9 @@
-//! track_file, vrrp_script and vrrp_track_process: declared, used, in order, with sensible weights.
+//! track_file, vrrp_script and vrrp_track_process: declared, used, in order.
 
 use std::collections::BTreeMap;
 
-use super::view::{Instance, View};
+use super::uses::{Kind, uses};
+use super::view::View;
 use crate::keepalived::finding::Finding;
 use crate::keepalived::parse::Statement;
 
@@ -25,9 +26,6 @@ pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
     files.for_each(|file| track_file(file, &mut found));
     view.blocks("vrrp_script")
         .for_each(|script| vrrp_script(script, &mut found));
-    for instance in view.instances.iter().filter(|instance| instance.nopreempt) {
-        weights(instance, view, &mut found);
-    }
     groups(view, &mut found);
     found
 }
@@ -109,33 +107,8 @@ fn track_file(block: &Statement, found: &mut Vec<Finding>) {
             "add: file PATH",
         ));
     }
-    let Some(weight) = block.last("weight") else {
-        found.push(Finding::warning(
-            &block.place,
-            "a track_file without a weight: 1 in it is one more priority, not a failure",
-            "say what is meant; for health: weight 0 reverse",
-        ));
-        return;
-    };
-    let reverse = weight.words.get(2).is_some_and(|word| word == "reverse");
-    let zero = weight.argument() == Some("0");
-    range(weight, 254, found);
-    if zero && !reverse {
-        found.push(Finding::warning(
-            &weight.place,
-            "weight 0 fails open: a missing or empty file means healthy",
-            "weight 0 reverse, and 1 in the file for healthy",
-        ));
-    }
-    let init = block
-        .last("init_file")
-        .filter(|init| init.argument().is_some_and(|value| value != "0"));
-    if let Some(init) = init.filter(|_| zero && reverse) {
-        found.push(Finding::warning(
-            &init.place,
-            "init_file declares the node healthy at every boot, before anybody has looked",
-            "remove it",
-        ));
+    if let Some(weight) = block.last("weight") {
+        range(weight, 254, found);
     }
 }
 
@@ -179,37 +152,6 @@ fn range(weight: &Statement, limit: i64, found: &mut Vec<Finding>) {
     }
 }
 
-/// The weight in force for a use of a script or process: its own, or that of the declaration.
-fn weight_of<'s>(reference: &'s Statement, view: &View<'s>) -> Option<&'s str> {
-    let own = reference
-        .words
-        .iter()
-        .skip_while(|word| *word != "weight")
-        .nth(1);
-    let declared = view.statements.iter().find(|block| {
-        matches!(block.keyword(), "vrrp_script" | "vrrp_track_process")
-            && block.argument() == Some(reference.keyword())
-    });
-    own.map(String::as_str)
-        .or_else(|| declared?.last("weight")?.argument())
-}
-
-/// Under nopreempt, a lower priority moves nothing. A track_file's weight may be a bias, which is
-/// what counts between two masters, so it is let through.
-fn weights(instance: &Instance<'_>, view: &View<'_>, found: &mut Vec<Finding>) {
-    for kind in ["track_script", "track_interface", "track_process"] {
-        for reference in instance.statement.all(kind).flat_map(Statement::children) {
-            if weight_of(reference, view).is_some_and(|weight| weight != "0") {
-                found.push(Finding::warning(
-                    &reference.place,
-                    format!("the weight of {} has no effect on who is master: nopreempt ignores priorities", reference.keyword()),
-                    "weight 0, so that a failure is FAULT",
-                ));
-            }
-        }
-    }
-}
-
 /// Sync groups drop the weights of their members, and need members that exist.
 fn groups(view: &View<'_>, found: &mut Vec<Finding>) {
     for group in view.blocks("vrrp_sync_group") {
@@ -230,25 +172,25 @@ fn groups(view: &View<'_>, found: &mut Vec<Finding>) {
                 ));
                 continue;
             };
-            let trackers = ["track_script", "track_interface", "track_process"];
-            let tracked = trackers
-                .iter()
-                .flat_map(|kind| instance.statement.all(kind))
-                .flat_map(Statement::children);
-            for reference in tracked {
-                if weight_of(reference, view).is_some_and(|weight| weight != "0")
-                    && group.last("sync_group_tracking_weight").is_none()
-                {
-                    found.push(Finding::warning(
-                        &reference.place,
-                        format!(
-                            "the weight of {} is dropped: {} is in a sync group",
-                            reference.keyword(),
-                            instance.name
-                        ),
-                        "track it in the group, without a weight",
-                    ));
-                }
+            if group.last("sync_group_tracking_weight").is_some() {
+                continue;
+            }
+            let trackers = uses(instance.statement, view);
+            for tracker in trackers.iter().filter(|tracker| tracker.weight != 0) {
+                // What keepalived takes for its own default (vrrp_complete_instance in 2.2.7).
+                let fate = match (tracker.kind, tracker.weight) {
+                    (Kind::File, 1) => "is taken for 0, so that a 1 in the file is FAULT",
+                    _ => "is dropped",
+                };
+                found.push(Finding::warning(
+                    &tracker.reference.place,
+                    format!(
+                        "the weight of {} {fate}: {} is in a sync group",
+                        tracker.name(),
+                        instance.name
+                    ),
+                    "track it in the group, without a weight",
+                ));
             }
         }
     }

@@ -34,6 +34,32 @@ pub(super) struct Vip<'d> {
     pub(super) address: Option<IpAddr>,
 }
 
+impl<'d> Vip<'d> {
+    /// The word after `keyword`, unless it is a definition.
+    pub(super) fn word(&self, keyword: &str) -> Option<&'d str> {
+        let mut words = self.statement.words.iter();
+        words.by_ref().find(|word| *word == keyword)?;
+        words
+            .next()
+            .map(String::as_str)
+            .filter(|word| !word.contains('$'))
+    }
+
+    /// The interface that it is put on.
+    pub(super) fn device(&self, instance: &Instance<'d>) -> Option<&'d str> {
+        self.word("dev").or(instance.interface)
+    }
+
+    /// The length of its prefix: that of a host, unless another one is written.
+    pub(super) fn prefix(&self) -> Option<u8> {
+        let host = if self.address?.is_ipv6() { 128 } else { 32 };
+        match self.statement.keyword().split_once('/') {
+            Some((_, prefix)) => prefix.parse().ok(),
+            None => Some(host),
+        }
+    }
+}
+
 impl<'d> View<'d> {
     pub(super) fn new(statements: &'d [Statement]) -> Self {
         let mut view = Self {
@@ -63,6 +89,22 @@ impl<'d> View<'d> {
         self.blocks("global_defs")
             .filter_map(|globals| globals.last(keyword))
             .last()
+    }
+
+    /// Is the instance in a sync group?
+    pub(super) fn is_grouped(&self, instance: &Instance<'_>) -> bool {
+        self.blocks("vrrp_sync_group")
+            .flat_map(|group| group.all("group"))
+            .flat_map(Statement::children)
+            .any(|member| member.keyword() == instance.name)
+    }
+
+    /// The addresses of all VIPs.
+    pub(super) fn vips(&self) -> impl Iterator<Item = IpAddr> {
+        self.instances
+            .iter()
+            .flat_map(|instance| &instance.vips)
+            .filter_map(|vip| vip.address)
     }
 }
 
@@ -127,14 +169,22 @@ fn instance<'d>(statement: &'d Statement, view: &View<'d>) -> Instance<'d> {
             _ => 2,
         },
         nopreempt: statement.last("nopreempt").is_some(),
-        source: word("unicast_src_ip")
-            .or_else(|| word("mcast_src_ip"))
-            .and_then(address),
+        source: sources(statement)
+            .filter(|source| !source.conditional)
+            .last()
+            .and_then(|source| address(source.argument()?)),
         peers: peers
+            .filter(|peer| !peer.conditional)
             .filter_map(|peer| Some((&peer.place, address(peer.keyword())?)))
             .collect(),
         vips,
     }
+}
+
+/// The statements that name the address which adverts leave from, the one of unicast last.
+pub(super) fn sources(instance: &Statement) -> impl Iterator<Item = &Statement> {
+    let multicast = instance.all("mcast_src_ip");
+    multicast.chain(instance.all("unicast_src_ip"))
 }
 
 /// An address with or without its prefix length.
