@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use super::plain;
+use crate::text::causes;
+
 /// An error with what to do about it. Messages have no full stop; hints are full sentences.
 #[derive(Debug)]
 pub struct Problem {
@@ -50,9 +53,10 @@ impl std::error::Error for Problem {}
 /// # Errors
 /// Those of `out`.
 pub fn report(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<u8> {
-    writeln!(out, "error: {error}")?;
-    for cause in error.chain().skip(1) {
-        writeln!(out, "caused by: {cause}")?;
+    for (index, text) in causes(error).iter().enumerate() {
+        let word = if index == 0 { "error" } else { "caused by" };
+        let lines: Vec<_> = text.lines().map(plain).collect();
+        writeln!(out, "{word}: {}", lines.join("\n"))?;
     }
     let problems = || error.chain().filter_map(|e| e.downcast_ref::<Problem>());
     for hint in problems().flat_map(|problem| &problem.hints) {
@@ -97,6 +101,10 @@ mod tests {
         caused by: `soon` is not a time
         hint: Say `2h ago`.
         ");
+        let error = anyhow::anyhow!("a\x1b[2J\nb").context("it says: a\x1b[2J\nb");
+        let mut out = Vec::new();
+        assert_eq!(report(&error, &mut out).unwrap(), 1);
+        assert_eq!(out, b"error: it says: a\\u{1b}[2J\nb\n");
         let failed = anyhow::Error::new(Problem::failed("no"));
         assert_eq!(report(&failed, &mut Vec::new()).unwrap(), 1);
     }
