@@ -382,17 +382,22 @@ fn all_mistakes_come_at_once_and_in_order() {
 }
 
 #[test]
-fn a_file_that_is_none_says_so() {
-    let directory = tempfile::tempdir().unwrap();
-    let missing = directory.path().join("none.toml");
-    let error = Config::load(&missing).unwrap_err().to_string();
-    assert!(
-        error.contains("none.toml: cannot read the configuration: No such file"),
-        "{error}"
+fn what_is_quoted_stays_on_its_line_and_commands_no_terminal() {
+    assert_eq!(
+        refusal("10.0.0.100", "10.0.0.1\\u001b[31m\\n\\u0000"),
+        "rha.toml:5: instance.vip: \"10.0.0.1\\u{1b}[31m\\n\\u{0}\" is not an IP address; such as \"192.168.192.37\""
     );
-    let huge = directory.path().join("huge.toml");
-    std::fs::write(&huge, "#".repeat((1 << 20) + 1)).unwrap();
-    assert!(matches!(Config::load(&huge), Err(Error::TooLarge { .. })));
+    assert_eq!(
+        refusal("[node]", "\"a\\u202e\\n\" = 1\n[node]"),
+        "rha.toml:1: a\\u{202e}\\n: unknown key; allowed here: node, paths, keepalived, health, failover, alarm, instance"
+    );
+    let syntax = refusal("[node]", "\u{7}[node]");
+    assert!(
+        syntax
+            .lines()
+            .all(|line| line.starts_with("rha.toml:1: syntax: ")),
+        "{syntax}"
+    );
 }
 
 #[test]

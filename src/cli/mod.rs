@@ -131,7 +131,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
             {
                 return answer;
             }
-            config::refused(&error, err)
+            Err(error.into())
         }
     }
 }

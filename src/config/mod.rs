@@ -12,6 +12,7 @@
 mod audit;
 mod check;
 mod document;
+pub(crate) mod file;
 pub mod import;
 mod read;
 mod secret;
@@ -22,19 +23,21 @@ mod types;
 pub(crate) mod value;
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use toml::de::DeTable;
 
 pub use audit::Remark;
+pub use file::Unreadable;
 pub use secret::{Secret, SecretError};
 pub use types::{
     Alarms, Config, Failover, Follow, Health, Instance, Keepalived, Member, Paths, Redis, Sink,
     SinkKind, ThisNode, Transport, VrrpVersion,
 };
 pub use value::parse_duration;
+
+use crate::text::plain;
 
 /// Where the file is by default.
 pub const DEFAULT_FILE: &str = "/etc/rha/rha.toml";
@@ -63,7 +66,9 @@ impl fmt::Display for Problem {
             key,
             text,
         } = self;
-        write!(f, "{}:{line}: {key}: {text}", file.display())
+        // The text quotes what is in the file, and so may the key.
+        let line = format!("{}:{line}: {key}: {text}", file.display());
+        f.write_str(&plain(&line))
     }
 }
 
@@ -71,22 +76,34 @@ impl fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{}: cannot read the configuration: {source}", file.display())]
+    #[error("{}: cannot read the configuration: {why}", file.display())]
     Unreadable {
         /// Which file.
         file: PathBuf,
         /// Why.
-        source: std::io::Error,
-    },
-    /// The file is too large to be one.
-    #[error("{}: larger than {FILE_MAX} bytes: this is no rha configuration", file.display())]
-    TooLarge {
-        /// Which file.
-        file: PathBuf,
+        why: Unreadable,
     },
     /// What is wrong with it, in the order of the lines; one line each.
     #[error("{}", lines(.0))]
     Invalid(Vec<Problem>),
+}
+
+impl Error {
+    /// Where a configuration comes from, if there is none.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        let missing = matches!(
+            self,
+            Self::Unreadable {
+                why: Unreadable::Missing,
+                ..
+            }
+        );
+        missing.then_some(
+            "Begin with rha's own config/rha.toml, or with `rha config import` from the old scripts; \
+             --config names a file elsewhere.",
+        )
+    }
 }
 
 impl Config {
@@ -103,18 +120,11 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or anything is wrong with it.
     pub fn load_for(file: &Path, node: Option<&str>) -> Result<Self, Error> {
-        let mut text = String::new();
-        File::open(file)
-            .and_then(|opened| opened.take(FILE_MAX + 1).read_to_string(&mut text))
-            .map_err(|source| Error::Unreadable {
-                file: file.to_owned(),
-                source,
-            })?;
-        if text.len() as u64 > FILE_MAX {
-            return Err(Error::TooLarge {
-                file: file.to_owned(),
-            });
-        }
+        let bytes = file::read(file, FILE_MAX).map_err(|why| Error::Unreadable {
+            file: file.to_owned(),
+            why,
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| not_text(file, &error))?;
         let host = rustix::system::uname();
         Self::parse(&text, file, node, &host.nodename().to_string_lossy())
     }
@@ -155,6 +165,19 @@ impl Config {
     pub fn instance(&self, name: &str) -> Option<&Instance> {
         self.instances.iter().find(|instance| instance.name == name)
     }
+}
+
+fn not_text(file: &Path, error: &FromUtf8Error) -> Error {
+    let (good, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+    Error::Invalid(vec![Problem {
+        file: file.to_owned(),
+        line: good.iter().filter(|&&byte| byte == b'\n').count() + 1,
+        key: "syntax".to_owned(),
+        text: format!(
+            "byte {:#04x} is not UTF-8; save the file as UTF-8",
+            rest.first().copied().unwrap_or_default()
+        ),
+    }])
 }
 
 fn lines(problems: &[Problem]) -> String {

@@ -1,14 +1,15 @@
 //! Passwords: read when needed, shown never.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
+use super::file::{self, Unreadable};
 use super::types::Redis;
 
 /// Longest password, in bytes.
-const SECRET_MAX: u64 = 4096;
+const SECRET_MAX: usize = 4096;
+/// Largest file that it is the first line of, in bytes.
+const FILE_MAX: u64 = 1 << 16;
 
 /// A password. `Debug` and `Display` print `***`, and it cannot be serialized.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,16 +39,16 @@ impl fmt::Display for Secret {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
-    #[error("cannot read password_file {}: {source}", path.display())]
+    #[error("cannot read password_file {}: {why}", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: Unreadable,
     },
-    /// The file has no password in its first line.
-    #[error("password_file {} must have a password of 1 to {SECRET_MAX} bytes in its first line", path.display())]
-    Empty {
+    /// Its first line is no password.
+    #[error("password_file {} must have 1 to {SECRET_MAX} bytes of UTF-8 in its first line", path.display())]
+    Unusable {
         /// Which file.
         path: PathBuf,
     },
@@ -62,18 +63,18 @@ impl Redis {
         let Some(path) = &self.password_file else {
             return Ok(None);
         };
-        let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(SECRET_MAX + 1).read_to_string(&mut text))
-            .map_err(|source| SecretError::Unreadable {
-                path: path.clone(),
-                source,
-            })?;
-        match text.lines().next() {
-            Some(line) if !line.is_empty() && line.len() as u64 <= SECRET_MAX => {
+        let unreadable = |why| SecretError::Unreadable {
+            path: path.clone(),
+            why,
+        };
+        let bytes = file::read(path, FILE_MAX).map_err(unreadable)?;
+        let line = bytes.split(|&byte| byte == b'\n').next();
+        let line = line.and_then(|line| std::str::from_utf8(line).ok());
+        match line.map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+            Some(line) if (1..=SECRET_MAX).contains(&line.len()) => {
                 Ok(Some(Secret(line.to_owned())))
             }
-            _ => Err(SecretError::Empty { path: path.clone() }),
+            _ => Err(SecretError::Unusable { path: path.clone() }),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::plain;
+use crate::config;
 use crate::text::causes;
 
 /// An error with what to do about it. Messages have no full stop; hints are full sentences.
@@ -53,16 +54,26 @@ impl std::error::Error for Problem {}
 /// # Errors
 /// Those of `out`.
 pub fn report(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<u8> {
+    let refused = error.downcast_ref::<config::Error>();
+    if let Some(config::Error::Invalid(problems)) = refused {
+        // As compilers say it: editors jump to FILE:LINE at the beginning.
+        for problem in problems {
+            writeln!(out, "{problem}")?;
+        }
+        return Ok(2);
+    }
     for (index, text) in causes(error).iter().enumerate() {
         let word = if index == 0 { "error" } else { "caused by" };
         let lines: Vec<_> = text.lines().map(plain).collect();
         writeln!(out, "{word}: {}", lines.join("\n"))?;
     }
     let problems = || error.chain().filter_map(|e| e.downcast_ref::<Problem>());
-    for hint in problems().flat_map(|problem| &problem.hints) {
+    let hints = problems().flat_map(|problem| problem.hints.iter().map(String::as_str));
+    for hint in hints.chain(refused.and_then(config::Error::hint)) {
         writeln!(out, "hint: {hint}")?;
     }
-    Ok(problems().next().map_or(1, |problem| problem.exit))
+    let code = problems().next().map_or(1, |problem| problem.exit);
+    Ok(if refused.is_some() { 2 } else { code })
 }
 
 /// Who closes the pipe has read enough: that is no failure.

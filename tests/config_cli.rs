@@ -1,0 +1,129 @@
+//! How the command line speaks of a configuration that is none, is wrong, or cannot be read.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails there
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+const RHA: &str = env!("CARGO_BIN_EXE_rha");
+
+/// A directory to work in.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn pipe(&self, name: &str) {
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, self.path(name), kind, mode, 0).unwrap();
+    }
+
+    /// Exit code, stdout and stderr, where the configuration is `rha.toml`.
+    fn rha(&self, args: &[&str]) -> (i32, String, String) {
+        let output = Command::new(RHA)
+            .args(args)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("RHA_CONFIG", "rha.toml")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let code = output.status.code().unwrap();
+        (code, text(output.stdout), text(output.stderr))
+    }
+
+    /// What is said on stderr, by a command that must end with this code and print nothing.
+    fn refused(&self, code: i32, args: &[&str]) -> String {
+        let (found, printed, said) = self.rha(args);
+        assert_eq!((found, printed.as_str()), (code, ""), "{args:?}: {said}");
+        said
+    }
+}
+
+#[test]
+fn a_missing_configuration_is_told_with_where_one_comes_from() {
+    let desk = Desk::new();
+    let commands = [
+        &["status"][..],
+        &["history"],
+        &["check"],
+        &["run"],
+        &["pause", "--reason", "x"],
+        &["config", "check"],
+        &["config", "show"],
+        &["keepalived", "render"],
+    ];
+    for args in commands {
+        assert_eq!(
+            desk.refused(2, args),
+            "error: rha.toml: cannot read the configuration: there is no such file\n\
+             hint: Begin with rha's own config/rha.toml, or with `rha config import` from the old scripts; \
+             --config names a file elsewhere.\n"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_a_configuration_is_named_and_not_waited_for() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("folder")).unwrap();
+    desk.pipe("pipe");
+    desk.write("huge", vec![b'#'; (1 << 20) + 1]);
+    for (name, why) in [
+        ("folder", "it is a directory, not a regular file"),
+        ("pipe", "it is a pipe, not a regular file"),
+        ("/dev/zero", "it is a device, not a regular file"),
+        ("huge", "it is larger than 1048576 bytes"),
+    ] {
+        assert_eq!(
+            desk.refused(2, &["--config", name, "config", "check"]),
+            format!("error: {name}: cannot read the configuration: {why}\n")
+        );
+    }
+    desk.write("rha.toml", b"# caf\xc3\xa9\n\n# caf\xe9\n");
+    assert_eq!(
+        desk.refused(2, &["status"]),
+        "rha.toml:3: syntax: byte 0xe9 is not UTF-8; save the file as UTF-8\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_imported_is_named_and_not_waited_for() {
+    let desk = Desk::new();
+    desk.pipe("pipe");
+    desk.write("config.sh", "VIP=10.0.0.9\n");
+    for (args, name, why) in [
+        (
+            &["/dev/zero"][..],
+            "/dev/zero",
+            "it is a device, not a regular file",
+        ),
+        (&["pipe"], "pipe", "it is a pipe, not a regular file"),
+        (&["none.sh"], "none.sh", "there is no such file"),
+        (
+            &["config.sh", "--keepalived", "pipe"],
+            "pipe",
+            "it is a pipe, not a regular file",
+        ),
+    ] {
+        assert_eq!(
+            desk.refused(1, &[&["config", "import"], args].concat()),
+            format!("error: cannot read {name}\ncaused by: {why}\n")
+        );
+    }
+}
