@@ -4,7 +4,8 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -125,5 +126,95 @@ fn what_cannot_be_imported_is_named_and_not_waited_for() {
             desk.refused(1, &[&["config", "import"], args].concat()),
             format!("error: cannot read {name}\ncaused by: {why}\n")
         );
+    }
+}
+
+/// An agent without a Redis, and the directory that it runs in.
+struct Agent(Desk, Child);
+
+impl Agent {
+    fn new() -> Self {
+        let desk = Desk::new();
+        desk.write("rha.toml", toml(&desk));
+        let child = Command::new(RHA)
+            .args(["--config", "rha.toml", "run"])
+            .current_dir(desk.0.path())
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let agent = Self(desk, child);
+        // It is asked from its first moment on: the commands wait for what is not known yet.
+        for _ in 0..200 {
+            if agent.0.rha(&["history", "-n", "1"]).1.lines().count() > 1 {
+                return agent;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the agent does not answer");
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.1.kill();
+        let _ = self.1.wait();
+    }
+}
+
+/// A configuration for which nothing has to be there but a directory.
+fn toml(desk: &Desk) -> String {
+    format!(
+        "[node]\nname = \"a\"\n[paths]\nstate = '{}'\nruntime = '{}'\n[keepalived]\npidfile = \"\"\n\
+         [[instance]]\nname = \"redis\"\nvip = \"192.0.2.161\"\nport = 1\ninterface = \"lo\"\nvirtual_router_id = 51\n\
+         [instance.redis]\nstart = [\"/nowhere/redis-server\"]\n\
+         [[instance.node]]\nname = \"a\"\naddress = \"127.0.0.1\"\n",
+        desk.path("state").display(),
+        desk.path("run").display()
+    )
+}
+
+#[test]
+fn a_running_agent_is_asked_although_its_file_is_spoiled() {
+    let agent = Agent::new();
+    let desk = &agent.0;
+    let line = toml(desk).lines().count() + 1;
+    desk.write("rha.toml", format!("{}priorty = 7\n", toml(desk)));
+    for (code, args) in [
+        (3, &["status"][..]),
+        (0, &["history"]),
+        (0, &["replay"]),
+        (0, &["verify"]),
+        (0, &["pause", "--reason", "x"]),
+        (0, &["resume"]),
+        (1, &["redis", "start"]),
+    ] {
+        let (found, printed, said) = desk.rha(args);
+        assert_eq!(found, code, "{args:?}: {said}");
+        let warning = format!(
+            "warning: rha.toml:{line}: instance.node.priorty: unknown key; did you mean \"priority\"?\n\
+             hint: The running agent answers, with the settings that it has; correct the file before it starts again.\n"
+        );
+        assert!(said.starts_with(&warning), "{args:?}: {said}");
+        let rest = &said[warning.len()..];
+        assert_eq!(rest.is_empty(), code != 1, "{args:?}: {rest}");
+        assert_eq!(printed.is_empty(), code == 1, "{args:?}: {printed}");
+    }
+    // Asking Redis itself needs its address and password, which the agent does not tell.
+    assert!(
+        desk.refused(2, &["redis", "status"])
+            .starts_with("rha.toml:")
+    );
+    drop(agent);
+}
+
+#[test]
+fn a_spoiled_file_without_an_agent_is_an_error() {
+    let desk = Desk::new();
+    desk.write("rha.toml", format!("{}priorty = 7\n", toml(&desk)));
+    for args in [&["status"][..], &["history"], &["redis", "start"]] {
+        let said = desk.refused(2, args);
+        assert!(said.starts_with("rha.toml:"), "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
     }
 }

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::exit;
 use super::render::Problem;
 use crate::agent::api::{self, Answer};
-use crate::config::{Config, parse_duration};
+use crate::config::{Paths, parse_duration};
 
 /// Suspend automatic actions for a while
 ///
@@ -46,7 +46,7 @@ fn period(text: &str) -> Result<std::time::Duration, String> {
 ///
 /// # Errors
 /// No agent, or it refuses.
-pub fn pause(args: &PauseArgs, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
+pub fn pause(args: &PauseArgs, paths: &Paths, out: &mut dyn Write) -> anyhow::Result<u8> {
     let for_ms = u64::try_from(args.period.as_millis()).unwrap_or(u64::MAX);
     let body = api::Pause {
         instance: args.instance.clone(),
@@ -54,7 +54,7 @@ pub fn pause(args: &PauseArgs, config: &Config, out: &mut dyn Write) -> anyhow::
         reason: args.reason.clone(),
         command: command_line(),
     };
-    let client = Client::require(&config.paths.agent_socket())?;
+    let client = Client::require(&paths.agent_socket())?;
     tell(client.post(api::PAUSE, &body)?, out)
 }
 
@@ -62,12 +62,12 @@ pub fn pause(args: &PauseArgs, config: &Config, out: &mut dyn Write) -> anyhow::
 ///
 /// # Errors
 /// No agent, or it refuses.
-pub fn resume(args: &ResumeArgs, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
+pub fn resume(args: &ResumeArgs, paths: &Paths, out: &mut dyn Write) -> anyhow::Result<u8> {
     let body = api::Resume {
         instance: args.instance.clone(),
         command: command_line(),
     };
-    let client = Client::require(&config.paths.agent_socket())?;
+    let client = Client::require(&paths.agent_socket())?;
     tell(client.post(api::RESUME, &body)?, out)
 }
 

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::render::Problem;
 use super::verify::Verified;
 use crate::agent::{api, lookup};
-use crate::config::{Config, Instance};
+use crate::config::{Config, Instance, Paths};
 use crate::journal::{FrameReader, Reader};
 use crate::model::record::{Record, Seq};
 use crate::views::history::Filter;
@@ -47,12 +47,12 @@ pub fn instance<'config>(
 ///
 /// # Errors
 /// Neither the agent nor the journal can be read.
-pub fn records(config: &Config) -> anyhow::Result<Records> {
-    if let Some(client) = Client::connect(&config.paths.agent_socket())? {
+pub fn records(paths: &Paths) -> anyhow::Result<Records> {
+    if let Some(client) = Client::connect(&paths.agent_socket())? {
         let frames = FrameReader::new(client.open(api::FRAMES)?)?;
         return Ok(Box::new(frames.map(|record| Ok(record?))));
     }
-    let reader = Reader::open(&config.paths.journal())?;
+    let reader = Reader::open(&paths.journal())?;
     Ok(Box::new(reader.records(Seq(1)).map(|record| Ok(record?))))
 }
 
@@ -60,15 +60,15 @@ pub fn records(config: &Config) -> anyhow::Result<Records> {
 ///
 /// # Errors
 /// As above.
-pub fn history(config: &Config, filter: &Filter) -> anyhow::Result<Records> {
-    if let Some(client) = Client::connect(&config.paths.agent_socket())? {
+pub fn history(paths: &Paths, filter: &Filter) -> anyhow::Result<Records> {
+    if let Some(client) = Client::connect(&paths.agent_socket())? {
         let path = format!("{}?{}", api::HISTORY, serde_urlencoded::to_string(filter)?);
         let lines = BufReader::new(client.open(&path)?).lines();
         return Ok(Box::new(
             lines.map(|line| Ok(serde_json::from_str(&line?)?)),
         ));
     }
-    let reader = Reader::open(&config.paths.journal())?;
+    let reader = Reader::open(&paths.journal())?;
     let mut found = Vec::new();
     lookup::each(&reader, filter, |record| {
         found.push(record);
@@ -81,10 +81,10 @@ pub fn history(config: &Config, filter: &Filter) -> anyhow::Result<Records> {
 ///
 /// # Errors
 /// As above.
-pub fn verify(config: &Config) -> anyhow::Result<Verified> {
-    let report = match Client::connect(&config.paths.agent_socket())? {
+pub fn verify(paths: &Paths) -> anyhow::Result<Verified> {
+    let report = match Client::connect(&paths.agent_socket())? {
         Some(client) => FrameReader::new(client.open(api::FRAMES)?)?.verify(),
-        None => Reader::open(&config.paths.journal())?.verify(),
+        None => Reader::open(&paths.journal())?.verify(),
     };
     Ok(Verified {
         records: report.records,

@@ -18,6 +18,7 @@ mod read;
 mod secret;
 mod settings;
 mod show;
+mod spoiled;
 pub(crate) mod suggest;
 mod types;
 pub(crate) mod value;

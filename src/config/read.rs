@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::document::Table;
+use super::spoiled::{RUNTIME, STATE};
 use super::types::{
     Alarms, Failover, Follow, Health, Keepalived, Paths, Redis, Sink, SinkKind, ThisNode,
     Transport, VrrpVersion,
@@ -80,8 +81,8 @@ fn node(mut table: Table<'_>) -> Option<ThisNode> {
 }
 
 fn paths(mut table: Table<'_>) -> Option<Paths> {
-    let state = table.or("state", "/var/lib/rha".into(), value::path);
-    let runtime = table.or("runtime", "/run/rha".into(), value::socket_directory);
+    let state = table.or("state", STATE.into(), value::path);
+    let runtime = table.or("runtime", RUNTIME.into(), value::socket_directory);
     table.close();
     Some(Paths {
         state: state?,

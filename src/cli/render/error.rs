@@ -76,6 +76,20 @@ pub fn report(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<u8> {
     Ok(if refused.is_some() { 2 } else { code })
 }
 
+/// Says what is wrong with a configuration that is not needed, for a running agent has another.
+///
+/// # Errors
+/// Those of `out`.
+pub fn warn(error: &config::Error, out: &mut dyn Write) -> io::Result<()> {
+    for line in error.to_string().lines() {
+        writeln!(out, "warning: {}", plain(line))?;
+    }
+    writeln!(
+        out,
+        "hint: The running agent answers, with the settings that it has; correct the file before it starts again."
+    )
+}
+
 /// Who closes the pipe has read enough: that is no failure.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
 pub use columns::{Cell, Columns, wrap};
-pub use error::{Problem, ignore_broken_pipe, report};
+pub use error::{Problem, ignore_broken_pipe, report, warn};
 pub use history::{csv as history_csv, json as history_json, table as history_table};
 pub use screen::{Screen, stdout};
 pub use status::status;
