@@ -42,6 +42,12 @@ fn refusal(from: &str, to: &str) -> String {
     }
 }
 
+/// What is remarked on a good file.
+fn remarks(text: &str) -> Vec<String> {
+    let config = parse(text).unwrap();
+    config.remarks.iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn the_shipped_file_loads_on_the_host_that_it_names() {
     let config = parse(SHIPPED).unwrap();
@@ -407,6 +413,13 @@ fn passwords_are_read_and_never_printed() {
     let mut config = parse(SMALL).unwrap();
     config.instances[0].redis.password_file = Some(file.clone());
     let redis = config.instances[0].redis.clone();
+    assert_eq!(
+        redis.password().unwrap_err().to_string(),
+        format!(
+            "rha.toml:3: instance.redis.password_file: cannot read {}: there is no such file",
+            file.display()
+        )
+    );
     assert!(config.host_remarks()[0].fatal, "the file is not there");
     std::fs::write(&file, "hunter2\r\nsecond line\n").unwrap();
     let secret = redis.password().unwrap().unwrap();
@@ -431,14 +444,22 @@ fn passwords_are_read_and_never_printed() {
 #[test]
 fn what_is_unwise_is_remarked() {
     let text = format!("{SMALL}[health]\nfall_on = [\"loading\", \"auth\"]\n");
-    let keys: Vec<_> = parse(&text)
-        .unwrap()
-        .remarks()
-        .into_iter()
-        .map(|remark| remark.text)
-        .collect();
-    assert_eq!(keys.len(), 3, "{keys:?}");
-    assert_eq!(parse(SMALL).unwrap().remarks(), []);
+    assert_eq!(
+        remarks(&text),
+        [
+            "rha.toml:15: warning: health.fall_on: \"loading\": a restart with a large data set gives the VIP away while it loads; leave it out",
+            "rha.toml:15: warning: health.fall_on: \"auth\": a changed password fails over to a node that refuses it as well; leave it out",
+            "rha.toml:15: warning: health.fall_on: without \"timeout\" a hung Redis is never failed over; add it",
+        ]
+    );
+    let (alone, _) = SMALL.rsplit_once("[[instance.node]]").unwrap();
+    assert_eq!(
+        remarks(alone),
+        [
+            "rha.toml:8: warning: instance.node: instance \"one\" has one node: nothing can take over"
+        ]
+    );
+    assert_eq!(remarks(SMALL), [""; 0]);
 }
 
 #[test]

@@ -77,12 +77,12 @@ fn check(
     err: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     let config = Config::load_for(file, node)?;
-    let mut remarks = config.remarks();
+    let mut remarks = config.remarks.clone();
     if node.is_none() {
         remarks.extend(config.host_remarks());
     }
     for remark in &remarks {
-        writeln!(err, "{}: {remark}", file.display())?;
+        writeln!(err, "{remark}")?;
     }
     if remarks.iter().any(|remark| remark.fatal) {
         return Ok(2);

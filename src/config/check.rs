@@ -52,6 +52,7 @@ pub(super) fn config(
         failover: raw.failover,
         alarm: raw.alarm,
         instances: instances.collect(),
+        remarks: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ mod check;
 mod document;
 pub(crate) mod file;
 pub mod import;
+mod problem;
 mod read;
 mod secret;
 mod settings;
@@ -23,14 +24,13 @@ pub(crate) mod suggest;
 mod types;
 pub(crate) mod value;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
 use toml::de::DeTable;
 
-pub use audit::Remark;
 pub use file::Unreadable;
+pub use problem::{Place, Problem};
 pub use secret::{Secret, SecretError};
 pub use types::{
     Alarms, Config, Failover, Follow, Health, Instance, Keepalived, Member, Paths, Redis, Sink,
@@ -38,40 +38,11 @@ pub use types::{
 };
 pub use value::parse_duration;
 
-use crate::text::plain;
-
 /// Where the file is by default.
 pub const DEFAULT_FILE: &str = "/etc/rha/rha.toml";
 
 /// Largest file, in bytes: room for a thousand instances.
 const FILE_MAX: u64 = 1 << 20;
-
-/// One thing that is wrong with the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// The key, such as `health.fall`.
-    pub key: String,
-    /// What is wrong, and what is allowed.
-    pub text: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            key,
-            text,
-        } = self;
-        // The text quotes what is in the file, and so may the key.
-        let line = format!("{}:{line}: {key}: {text}", file.display());
-        f.write_str(&plain(&line))
-    }
-}
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +119,10 @@ impl Config {
         let raw = read::document(document::Table::root(&source, root.get_ref()));
         let config = raw.map(|raw| check::config(raw, &source, file, node, host));
         match (config, source.problems()) {
-            (Some(config), problems) if problems.is_empty() => Ok(config),
+            (Some(mut config), problems) if problems.is_empty() => {
+                config.remarks = audit::remarks(&config, &source);
+                Ok(config)
+            }
             (_, problems) => Err(Error::Invalid(problems)),
         }
     }
@@ -171,8 +145,11 @@ impl Config {
 fn not_text(file: &Path, error: &FromUtf8Error) -> Error {
     let (good, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
     Error::Invalid(vec![Problem {
-        file: file.to_owned(),
-        line: good.iter().filter(|&&byte| byte == b'\n').count() + 1,
+        fatal: true,
+        place: Place {
+            file: file.to_owned(),
+            line: good.iter().filter(|&&byte| byte == b'\n').count() + 1,
+        },
         key: "syntax".to_owned(),
         text: format!(
             "byte {:#04x} is not UTF-8; save the file as UTF-8",

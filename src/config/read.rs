@@ -250,6 +250,7 @@ fn redis(mut table: Table<'_>) -> Option<Redis> {
     let host = table.or("host", IpAddr::V4(Ipv4Addr::LOCALHOST), value::address);
     let username = table.or("username", String::new(), value::string);
     let password_file = table.or("password_file", None, value::optional_path);
+    let password_place = table.place("password_file");
     let start = words(&[
         "redis-server",
         "/etc/redis/redis.conf",
@@ -267,6 +268,7 @@ fn redis(mut table: Table<'_>) -> Option<Redis> {
         host: host?,
         username: username?,
         password_file: password_file?,
+        password_place,
         start: start?,
         start_as_replica: start_as_replica?,
         unit: unit?,

@@ -1,9 +1,9 @@
 //! Passwords: read when needed, shown never.
 
 use std::fmt;
-use std::path::PathBuf;
 
-use super::file::{self, Unreadable};
+use super::file;
+use super::problem::Problem;
 use super::types::Redis;
 
 /// Longest password, in bytes.
@@ -35,46 +35,42 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Why a password could not be read.
+/// Why a password could not be read: where its file is named, and what is wrong with it.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// The file cannot be read.
-    #[error("cannot read password_file {}: {why}", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        why: Unreadable,
-    },
-    /// Its first line is no password.
-    #[error("password_file {} must have 1 to {SECRET_MAX} bytes of UTF-8 in its first line", path.display())]
-    Unusable {
-        /// Which file.
-        path: PathBuf,
-    },
-}
+#[error("{0}")]
+pub struct SecretError(pub Problem);
 
 impl Redis {
     /// Reads the password: the first line of `password_file`, or `None` where none is configured.
     ///
     /// # Errors
-    /// The file cannot be read, is not UTF-8, or its first line is empty or too long.
+    /// The file cannot be read, or its first line is empty, too long or not UTF-8.
     pub fn password(&self) -> Result<Option<Secret>, SecretError> {
         let Some(path) = &self.password_file else {
             return Ok(None);
         };
-        let unreadable = |why| SecretError::Unreadable {
-            path: path.clone(),
-            why,
-        };
-        let bytes = file::read(path, FILE_MAX).map_err(unreadable)?;
+        let wrong = |text| SecretError(self.password_problem(true, text));
+        let bytes = file::read(path, FILE_MAX)
+            .map_err(|why| wrong(format!("cannot read {}: {why}", path.display())))?;
         let line = bytes.split(|&byte| byte == b'\n').next();
         let line = line.and_then(|line| std::str::from_utf8(line).ok());
         match line.map(|line| line.strip_suffix('\r').unwrap_or(line)) {
             Some(line) if (1..=SECRET_MAX).contains(&line.len()) => {
                 Ok(Some(Secret(line.to_owned())))
             }
-            _ => Err(SecretError::Unusable { path: path.clone() }),
+            _ => Err(wrong(format!(
+                "the first line of {} is no password; 1 to {SECRET_MAX} bytes of UTF-8",
+                path.display()
+            ))),
+        }
+    }
+
+    pub(super) fn password_problem(&self, fatal: bool, text: String) -> Problem {
+        Problem {
+            fatal,
+            place: self.password_place.clone(),
+            key: "instance.redis.password_file".to_owned(),
+            text,
         }
     }
 }
