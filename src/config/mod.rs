@@ -14,6 +14,7 @@ mod check;
 mod document;
 pub(crate) mod file;
 pub mod import;
+mod nodes;
 mod problem;
 mod read;
 mod secret;
