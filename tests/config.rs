@@ -342,6 +342,82 @@ fn each_mistake_has_its_line() {
 }
 
 #[test]
+fn what_can_never_work_is_refused() {
+    let vip = |address: &str, why: &str| {
+        let expected = format!("rha.toml:5: instance.vip: {address} {why}");
+        assert_eq!(refusal("10.0.0.100", address), expected);
+    };
+    for address in ["255.255.255.255", "0.0.0.0", "0.1.2.3", "240.0.0.1"] {
+        vip(address, "is not the address of a host");
+    }
+    vip("224.0.0.18", "is not the address of a host");
+    vip("ff02::1", "is not the address of a host");
+    vip("::ffff:10.0.0.9", "is an IPv4 address; write 10.0.0.9");
+    vip(
+        "127.0.0.9",
+        "is a loopback address: no other host reaches it",
+    );
+    vip("::1", "is a loopback address: no other host reaches it");
+    let redis = |line: &str| {
+        refusal(
+            "[[instance.node]]",
+            &format!("[instance.redis]\n{line}\n[[instance.node]]"),
+        )
+    };
+    let paths = |lines: &str| refusal("[node]", &format!("[paths]\n{lines}\n[node]"));
+    for (refused, expected) in [
+        (
+            redis("start = [\"\"]"),
+            "rha.toml:9: instance.redis.start: the program is \"\"; such as [\"redis-server\", …], or [] for none",
+        ),
+        (
+            redis("start = [\"a\\u0000b\"]"),
+            "rha.toml:9: instance.redis.start: \"a\\u{0}b\" has control characters",
+        ),
+        (
+            redis("username = \"a\\nb\""),
+            "rha.toml:9: instance.redis.username: \"a\\nb\" has control characters",
+        ),
+        (
+            redis("username = \"a b\""),
+            "rha.toml:9: instance.redis.username: \"a b\" has spaces, and Redis knows no such user",
+        ),
+        (
+            redis("host = \"10.0.0.2\""),
+            "rha.toml:9: instance.redis.host: 10.0.0.2 is the address of node \"b\", and this one is \"a\"; the local address, such as \"127.0.0.1\"",
+        ),
+        (redis("host = \"10.0.0.1\""), "(accepted)"),
+        (
+            paths("runtime = \"/\""),
+            "rha.toml:2: paths.runtime: \"/\" is the root directory; a path below it",
+        ),
+        (
+            paths("state = \"/var/../\""),
+            "rha.toml:2: paths.state: \"/var/../\" has \"..\" in it; the path without",
+        ),
+        (
+            paths("runtime = \"/srv/rha\"\nstate = \"/srv/rha/\""),
+            "rha.toml:3: paths.state: is the same directory as paths.runtime; each its own",
+        ),
+    ] {
+        assert_eq!(refused, expected);
+    }
+    let second = SMALL.split_once("[[instance]]").unwrap().1;
+    let second = second
+        .replacen("one", "two", 1)
+        .replacen("10.0.0.100", "10.0.0.1", 1)
+        .replacen("51", "52", 1)
+        .replace("\"10.0.0.1\"\n[", "\"10.0.0.3\"\n[")
+        .replace("10.0.0.2", "10.0.0.4");
+    assert_eq!(
+        parse(&format!("{SMALL}[[instance]]{second}"))
+            .unwrap_err()
+            .to_string(),
+        "rha.toml:16: instance.vip: 10.0.0.1 is the address of node \"a\" in instance \"one\"; an address of its own"
+    );
+}
+
+#[test]
 fn what_two_instances_share_is_named() {
     let again = SMALL.split_once("[[instance]]").unwrap().1;
     let upper = again
@@ -460,6 +536,26 @@ fn what_is_unwise_is_remarked() {
         ]
     );
     assert_eq!(remarks(SMALL), [""; 0]);
+    assert_eq!(
+        remarks(&SMALL.replace("eth0", "lo")),
+        [
+            "rha.toml:6: warning: instance.interface: keepalived cannot speak to other nodes on \"lo\"; the interface that they are reached on"
+        ]
+    );
+    assert_eq!(
+        remarks(&SMALL.replace("10.0.0.2", "127.0.0.2")),
+        [
+            "rha.toml:13: warning: instance.node.address: 127.0.0.2 is a loopback address: no other node reaches it"
+        ]
+    );
+    assert_eq!(
+        remarks(&format!(
+            "{SMALL}[paths]\nruntime = \"/run/a\"\nstate = \"/run/a/state\"\n"
+        )),
+        [
+            "rha.toml:16: warning: paths.state: is below paths.runtime, which need not survive a reboot: the journal must"
+        ]
+    );
 }
 
 #[test]

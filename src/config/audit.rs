@@ -4,19 +4,43 @@ use std::os::unix::fs::MetadataExt;
 
 use super::document::Source;
 use super::problem::Problem;
-use super::types::{Config, Instance};
+use super::types::{Config, Instance, Paths};
 use crate::model::redis::Grade;
 
 /// What is unwise, to be seen in the file alone.
 pub(super) fn remarks(config: &Config, source: &Source) -> Vec<Problem> {
     let mut found = fall_on(config, source);
     for (index, instance) in config.instances.iter().enumerate() {
-        if instance.nodes.len() == 1 {
-            let text = format!(
-                "instance \"{}\" has one node: nothing can take over",
-                instance.name
-            );
-            found.push(source.unwise(&format!("instance.{index}.node"), text));
+        found.extend(reach(instance, index, source));
+    }
+    let Paths { state, runtime } = &config.paths;
+    if state.starts_with(runtime) {
+        let text = "is below paths.runtime, which need not survive a reboot: the journal must";
+        found.push(source.unwise("paths.state", text.to_owned()));
+    }
+    found
+}
+
+/// Whether the other nodes are there, and can be spoken to.
+fn reach(instance: &Instance, index: usize, source: &Source) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut unwise = |key: &str, text: String| {
+        found.push(source.unwise(&format!("instance.{index}.{key}"), text));
+    };
+    if instance.interface == "lo" {
+        let text = "keepalived cannot speak to other nodes on \"lo\"; the interface that they are reached on";
+        unwise("interface", text.to_owned());
+    }
+    if instance.nodes.len() == 1 {
+        let name = &instance.name;
+        let text = format!("instance \"{name}\" has one node: nothing can take over");
+        unwise("node", text);
+    }
+    for (position, node) in instance.nodes.iter().enumerate() {
+        let address = node.address;
+        if address.is_loopback() {
+            let text = format!("{address} is a loopback address: no other node reaches it");
+            unwise(&format!("node.{position}.address"), text);
         }
     }
     found

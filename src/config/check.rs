@@ -22,6 +22,12 @@ pub(super) fn config(
 ) -> Config {
     keepalived(&raw.keepalived, source);
     health(&raw.health, source);
+    if raw.paths.state == raw.paths.runtime {
+        source.wrong(
+            "paths.state",
+            "is the same directory as paths.runtime; each its own",
+        );
+    }
     sinks(&raw.alarm, source);
     if raw.instances.is_empty() {
         source.wrong("instance", "there is none; one [[instance]] for each VIP");
@@ -30,10 +36,12 @@ pub(super) fn config(
         name: this_node(&raw, node, host),
     };
     across(&raw.instances, source);
+    vips(&raw.instances, source);
     let from_host = node.is_none() && raw.node.name.is_empty();
     for (index, instance) in raw.instances.iter().enumerate() {
         let at = format!("instance.{index}");
         nodes::members(instance, &at, source);
+        nodes::local(instance, &at, &this.name, source);
         nodes::families(instance, &at, raw.keepalived.transport, source);
         listed(instance, &this.name, from_host, source);
         follow(&raw.failover.follow, instance, &this.name, source);
@@ -188,6 +196,24 @@ fn across(instances: &[RawInstance], source: &Source) {
                     ),
                 );
             }
+        }
+    }
+}
+
+/// No VIP is a node's own address in another instance.
+fn vips(instances: &[RawInstance], source: &Source) {
+    for (index, instance) in instances.iter().enumerate() {
+        let others = instances.iter().filter(|other| other.name != instance.name);
+        let mut nodes = others.flat_map(|other| other.nodes.iter().map(move |node| (other, node)));
+        let owner = nodes.find(|(_, node)| node.address == instance.vip);
+        if let Some((other, node)) = owner {
+            source.wrong(
+                &format!("instance.{index}.vip"),
+                format!(
+                    "{} is the address of node \"{}\" in instance \"{}\"; an address of its own",
+                    instance.vip, node.name, other.name
+                ),
+            );
         }
     }
 }

@@ -11,13 +11,6 @@ const PRIORITY_MAX: u8 = 254;
 /// Names and addresses.
 pub(super) fn members(instance: &RawInstance, at: &str, source: &Source) {
     let vip = instance.vip;
-    let host = instance.redis.host;
-    if host == vip {
-        source.wrong(
-            &format!("{at}.redis.host"),
-            format!("{host} is the VIP, which may be on another node; the local address, such as \"127.0.0.1\""),
-        );
-    }
     if instance.nodes.is_empty() {
         source.wrong(
             &format!("{at}.node"),
@@ -51,6 +44,26 @@ pub(super) fn members(instance: &RawInstance, at: &str, source: &Source) {
             );
         }
     }
+}
+
+/// The Redis that is checked and ordered must be this node's.
+pub(super) fn local(instance: &RawInstance, at: &str, this: &str, source: &Source) {
+    let host = instance.redis.host;
+    let owner = instance.nodes.iter().find(|node| node.address == host);
+    let what = if host == instance.vip {
+        "the VIP, which may be on another node".to_owned()
+    } else if let Some(other) = owner.filter(|node| node.name != this) {
+        format!(
+            "the address of node \"{}\", and this one is \"{this}\"",
+            other.name
+        )
+    } else {
+        return;
+    };
+    source.wrong(
+        &format!("{at}.redis.host"),
+        format!("{host} is {what}; the local address, such as \"127.0.0.1\""),
+    );
 }
 
 /// Unicast adverts travel in the address family of the VIP.
