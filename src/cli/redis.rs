@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::client::Client;
-use super::pause::{command_line, tell};
+use super::pause::command_line;
 use super::render::Problem;
 use super::{exit, locate, source};
 use crate::agent::api;
@@ -82,7 +82,8 @@ pub fn run(
         request,
         command: command_line(),
     };
-    tell(client.post(api::REDIS, &body)?, out)
+    writeln!(out, "{}", client.post(api::REDIS, &body)?)?;
+    Ok(exit::OK)
 }
 
 impl Which {

@@ -1,4 +1,4 @@
-//! How the command line speaks of a configuration that is none, is wrong, or cannot be read.
+//! How the command line speaks of what is wrong: a configuration that cannot be read or used, orders that mean nothing.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails there
 
@@ -206,6 +206,30 @@ fn a_running_agent_is_asked_although_its_file_is_spoiled() {
             .starts_with("rha.toml:")
     );
     drop(agent);
+}
+
+#[test]
+fn orders_that_mean_nothing_are_refused() {
+    let agent = Agent::new();
+    let desk = &agent.0;
+    for (args, why) in [
+        (&["pause"][..], "--reason"),
+        (&["pause", "--reason", " "], "say why"),
+        (&["pause", "--reason", "x", "--for", "0s"], "at least 1s"),
+        (&["pause", "--reason", "x", "--for", "999ms"], "at least 1s"),
+        (&["pause", "--reason", "x", "--for", "soon"], "such as 30m"),
+        (&["pause", "--reason", "x", "nobody"], "there are: redis"),
+        (&["resume", "nobody"], "there are: redis"),
+        (&["redis", "start", "nobody"], "there are: redis"),
+    ] {
+        let said = desk.refused(2, args);
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+    let said = |args: &[&str]| desk.rha(args).1;
+    assert_eq!(said(&["resume"]), "not paused: redis\n");
+    assert_eq!(said(&["pause", "--reason", "x"]), "paused: redis\n");
+    assert_eq!(said(&["resume"]), "resumed: redis\n");
+    assert_eq!(said(&["resume", "redis"]), "not paused: redis\n");
 }
 
 #[test]
