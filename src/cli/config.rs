@@ -9,6 +9,7 @@ use clap::Subcommand;
 use crate::config::import::{OldConfig, import};
 use crate::config::{Config, file};
 use crate::keepalived::load::load;
+use crate::text::plain;
 
 /// Check, print or import the configuration
 #[derive(Debug, clap::Args)]
@@ -134,7 +135,7 @@ fn run_import(
         .collect();
     let imported = import(&text, &file.to_string_lossy(), &old);
     for line in &imported.ignored {
-        writeln!(err, "{line}")?;
+        writeln!(err, "{}", plain(line))?;
     }
     out.write_all(imported.toml.as_bytes())?;
     Ok(0)
