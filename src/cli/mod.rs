@@ -46,7 +46,7 @@ mod exit {
 /// promotion and demotion. Every fact and every decision is in the journal before anything is done about
 /// it. The other commands ask the agent; history, replay and verify read its journal while it is down.
 ///
-/// First day: `rha config check`, `rha keepalived install`, `rha status`.
+/// First day: `rha config check`, `rha redis start`, `rha keepalived install`, `rha status`.
 ///
 /// After a failover: `rha history --since "1h ago" --why`.
 ///
