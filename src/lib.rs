@@ -13,7 +13,7 @@
 //! [`keepalived`] the text of its configuration, [`ingest`] turns the world into events,
 //! [`journal`] keeps them, [`machine`] decides, [`effects`] acts, [`wire`] spells foreign protocols,
 //! [`agent`] runs the loop, [`views`] folds the journal for readers, [`replay`] re-runs it and
-//! [`cli`] is what people type.
+//! [`cli`] is what people type; [`text`] makes what they read safe to print.
 
 pub mod agent;
 pub mod cli;
@@ -27,5 +27,6 @@ pub mod machine;
 pub mod migrations;
 pub mod model;
 pub mod replay;
+pub mod text;
 pub mod views;
 pub mod wire;

@@ -42,6 +42,12 @@ fn refusal(from: &str, to: &str) -> String {
     }
 }
 
+/// What is remarked on a good file.
+fn remarks(text: &str) -> Vec<String> {
+    let config = parse(text).unwrap();
+    config.remarks.iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn the_shipped_file_loads_on_the_host_that_it_names() {
     let config = parse(SHIPPED).unwrap();
@@ -336,6 +342,82 @@ fn each_mistake_has_its_line() {
 }
 
 #[test]
+fn what_can_never_work_is_refused() {
+    let vip = |address: &str, why: &str| {
+        let expected = format!("rha.toml:5: instance.vip: {address} {why}");
+        assert_eq!(refusal("10.0.0.100", address), expected);
+    };
+    for address in ["255.255.255.255", "0.0.0.0", "0.1.2.3", "240.0.0.1"] {
+        vip(address, "is not the address of a host");
+    }
+    vip("224.0.0.18", "is not the address of a host");
+    vip("ff02::1", "is not the address of a host");
+    vip("::ffff:10.0.0.9", "is an IPv4 address; write 10.0.0.9");
+    vip(
+        "127.0.0.9",
+        "is a loopback address: no other host reaches it",
+    );
+    vip("::1", "is a loopback address: no other host reaches it");
+    let redis = |line: &str| {
+        refusal(
+            "[[instance.node]]",
+            &format!("[instance.redis]\n{line}\n[[instance.node]]"),
+        )
+    };
+    let paths = |lines: &str| refusal("[node]", &format!("[paths]\n{lines}\n[node]"));
+    for (refused, expected) in [
+        (
+            redis("start = [\"\"]"),
+            "rha.toml:9: instance.redis.start: the program is \"\"; such as [\"redis-server\", …], or [] for none",
+        ),
+        (
+            redis("start = [\"a\\u0000b\"]"),
+            "rha.toml:9: instance.redis.start: \"a\\u{0}b\" has control characters",
+        ),
+        (
+            redis("username = \"a\\nb\""),
+            "rha.toml:9: instance.redis.username: \"a\\nb\" has control characters",
+        ),
+        (
+            redis("username = \"a b\""),
+            "rha.toml:9: instance.redis.username: \"a b\" has spaces, and Redis knows no such user",
+        ),
+        (
+            redis("host = \"10.0.0.2\""),
+            "rha.toml:9: instance.redis.host: 10.0.0.2 is the address of node \"b\", and this one is \"a\"; the local address, such as \"127.0.0.1\"",
+        ),
+        (redis("host = \"10.0.0.1\""), "(accepted)"),
+        (
+            paths("runtime = \"/\""),
+            "rha.toml:2: paths.runtime: \"/\" is the root directory; a path below it",
+        ),
+        (
+            paths("state = \"/var/../\""),
+            "rha.toml:2: paths.state: \"/var/../\" has \"..\" in it; the path without",
+        ),
+        (
+            paths("runtime = \"/srv/rha\"\nstate = \"/srv/rha/\""),
+            "rha.toml:3: paths.state: is the same directory as paths.runtime; each its own",
+        ),
+    ] {
+        assert_eq!(refused, expected);
+    }
+    let second = SMALL.split_once("[[instance]]").unwrap().1;
+    let second = second
+        .replacen("one", "two", 1)
+        .replacen("10.0.0.100", "10.0.0.1", 1)
+        .replacen("51", "52", 1)
+        .replace("\"10.0.0.1\"\n[", "\"10.0.0.3\"\n[")
+        .replace("10.0.0.2", "10.0.0.4");
+    assert_eq!(
+        parse(&format!("{SMALL}[[instance]]{second}"))
+            .unwrap_err()
+            .to_string(),
+        "rha.toml:16: instance.vip: 10.0.0.1 is the address of node \"a\" in instance \"one\"; an address of its own"
+    );
+}
+
+#[test]
 fn what_two_instances_share_is_named() {
     let again = SMALL.split_once("[[instance]]").unwrap().1;
     let upper = again
@@ -382,17 +464,22 @@ fn all_mistakes_come_at_once_and_in_order() {
 }
 
 #[test]
-fn a_file_that_is_none_says_so() {
-    let directory = tempfile::tempdir().unwrap();
-    let missing = directory.path().join("none.toml");
-    let error = Config::load(&missing).unwrap_err().to_string();
-    assert!(
-        error.contains("none.toml: cannot read the configuration: No such file"),
-        "{error}"
+fn what_is_quoted_stays_on_its_line_and_commands_no_terminal() {
+    assert_eq!(
+        refusal("10.0.0.100", "10.0.0.1\\u001b[31m\\n\\u0000"),
+        "rha.toml:5: instance.vip: \"10.0.0.1\\u{1b}[31m\\n\\u{0}\" is not an IP address; such as \"192.168.192.37\""
     );
-    let huge = directory.path().join("huge.toml");
-    std::fs::write(&huge, "#".repeat((1 << 20) + 1)).unwrap();
-    assert!(matches!(Config::load(&huge), Err(Error::TooLarge { .. })));
+    assert_eq!(
+        refusal("[node]", "\"a\\u202e\\n\" = 1\n[node]"),
+        "rha.toml:1: a\\u{202e}\\n: unknown key; allowed here: node, paths, keepalived, health, failover, alarm, instance"
+    );
+    let syntax = refusal("[node]", "\u{7}[node]");
+    assert!(
+        syntax
+            .lines()
+            .all(|line| line.starts_with("rha.toml:1: syntax: ")),
+        "{syntax}"
+    );
 }
 
 #[test]
@@ -402,6 +489,13 @@ fn passwords_are_read_and_never_printed() {
     let mut config = parse(SMALL).unwrap();
     config.instances[0].redis.password_file = Some(file.clone());
     let redis = config.instances[0].redis.clone();
+    assert_eq!(
+        redis.password().unwrap_err().to_string(),
+        format!(
+            "rha.toml:3: instance.redis.password_file: cannot read {}: there is no such file",
+            file.display()
+        )
+    );
     assert!(config.host_remarks()[0].fatal, "the file is not there");
     std::fs::write(&file, "hunter2\r\nsecond line\n").unwrap();
     let secret = redis.password().unwrap().unwrap();
@@ -426,14 +520,42 @@ fn passwords_are_read_and_never_printed() {
 #[test]
 fn what_is_unwise_is_remarked() {
     let text = format!("{SMALL}[health]\nfall_on = [\"loading\", \"auth\"]\n");
-    let keys: Vec<_> = parse(&text)
-        .unwrap()
-        .remarks()
-        .into_iter()
-        .map(|remark| remark.text)
-        .collect();
-    assert_eq!(keys.len(), 3, "{keys:?}");
-    assert_eq!(parse(SMALL).unwrap().remarks(), []);
+    assert_eq!(
+        remarks(&text),
+        [
+            "rha.toml:15: warning: health.fall_on: \"loading\": a restart with a large data set gives the VIP away while it loads; leave it out",
+            "rha.toml:15: warning: health.fall_on: \"auth\": a changed password fails over to a node that refuses it as well; leave it out",
+            "rha.toml:15: warning: health.fall_on: without \"timeout\" a hung Redis is never failed over; add it",
+        ]
+    );
+    let (alone, _) = SMALL.rsplit_once("[[instance.node]]").unwrap();
+    assert_eq!(
+        remarks(alone),
+        [
+            "rha.toml:8: warning: instance.node: instance \"one\" has one node: nothing can take over"
+        ]
+    );
+    assert_eq!(remarks(SMALL), [""; 0]);
+    assert_eq!(
+        remarks(&SMALL.replace("eth0", "lo")),
+        [
+            "rha.toml:6: warning: instance.interface: keepalived cannot speak to other nodes on \"lo\"; the interface that they are reached on"
+        ]
+    );
+    assert_eq!(
+        remarks(&SMALL.replace("10.0.0.2", "127.0.0.2")),
+        [
+            "rha.toml:13: warning: instance.node.address: 127.0.0.2 is a loopback address: no other node reaches it"
+        ]
+    );
+    assert_eq!(
+        remarks(&format!(
+            "{SMALL}[paths]\nruntime = \"/run/a\"\nstate = \"/run/a/state\"\n"
+        )),
+        [
+            "rha.toml:16: warning: paths.state: is below paths.runtime, which need not survive a reboot: the journal must"
+        ]
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rha::config::Config;
 use rha::config::import::{OldConfig, import};
-use rha::keepalived::parse::parse;
+use rha::keepalived::parse::{Statement, parse};
 
 const SHELL: &str = include_str!("config/config.sh");
 const MASTER: &str = include_str!("keepalived/seed.master.conf");
@@ -29,12 +29,12 @@ fn the_old_file_becomes_a_complete_one_with_clear_gaps() {
     assert_eq!(imported.toml, include_str!("config/imported.toml"));
     assert_eq!(
         refused(&imported.toml),
-        r#"rha.toml:16: instance.interface: "" is not an interface name; 1 to 15 letters, digits, "_", "-" and "."
-rha.toml:18: instance.virtual_router_id: 0 is out of range; 1 to 255
-rha.toml:31: instance.node.name: "" is not a name; 1 to 64 letters, digits, "_" and "-"
-rha.toml:33: instance.node.address: "" is not an IP address; such as "192.168.192.37"
-rha.toml:36: instance.node.name: "" is not a name; 1 to 64 letters, digits, "_" and "-"
-rha.toml:38: instance.node.address: "" is not an IP address; such as "192.168.192.37""#
+        r#"rha.toml:17: instance.interface: "" is not an interface name; 1 to 15 letters, digits, "_", "-" and "."
+rha.toml:19: instance.virtual_router_id: 0 is out of range; 1 to 255
+rha.toml:32: instance.node.name: "" is not a name; 1 to 64 letters, digits, "_" and "-"
+rha.toml:34: instance.node.address: "" is not an IP address; such as "192.168.192.37"
+rha.toml:37: instance.node.name: "" is not a name; 1 to 64 letters, digits, "_" and "-"
+rha.toml:39: instance.node.address: "" is not an IP address; such as "192.168.192.37""#
     );
 }
 
@@ -56,9 +56,9 @@ fn the_old_keepalived_files_fill_gaps() {
     );
     assert_eq!(
         refused(&imported.toml),
-        r#"rha.toml:29: instance.node.name: "" is not a name; 1 to 64 letters, digits, "_" and "-"
-rha.toml:33: instance.node.name: "" is not a name; 1 to 64 letters, digits, "_" and "-"
-rha.toml:35: instance.node.address: "" is not an IP address; such as "192.168.192.37""#
+        r#"rha.toml:30: instance.node.name: "" is not a name; 1 to 64 letters, digits, "_" and "-"
+rha.toml:34: instance.node.name: "" is not a name; 1 to 64 letters, digits, "_" and "-"
+rha.toml:36: instance.node.address: "" is not an IP address; such as "192.168.192.37""#
     );
 
     let filled = imported.toml.replacen("name = \"\"", "name = \"lvs1\"", 1);
@@ -81,37 +81,88 @@ rha.toml:35: instance.node.address: "" is not an IP address; such as "192.168.19
     );
 }
 
-#[test]
-fn the_old_priorities_rank_the_nodes() {
-    let peer = |own: &str, other: &str, priority: u8| {
-        let text = format!(
-            "vrrp_instance V {{\nunicast_src_ip {own}\npriority {priority}\nunicast_peer {{\n{other}\n}}\n}}\n"
-        );
-        parse(&text, "k").0
-    };
-    let (low, high) = (
-        peer("10.0.0.2", "10.0.0.1", 90),
-        peer("10.0.0.1", "10.0.0.2", 100),
+/// An old keepalived.conf of a node, with one peer.
+fn unicast(own: &str, peer: &str, priority: u8) -> Vec<Statement> {
+    let text = format!(
+        "vrrp_instance V {{\nunicast_src_ip {own}\npriority {priority}\nunicast_peer {{\n{peer}\n}}\n}}\n"
     );
-    let old = [
-        OldConfig {
-            file: "low",
-            statements: &low,
-        },
-        OldConfig {
-            file: "high",
-            statements: &high,
-        },
-    ];
-    let toml = import(
-        "VIP=10.0.0.9\nMAIL='a@b'\nNEW=x\nALARM=http://h/a",
-        "config.sh",
-        &old,
-    )
-    .toml;
-    let first = toml.find("\"10.0.0.1\"").unwrap();
-    assert!(first < toml.find("\"10.0.0.2\"").unwrap(), "{toml}");
-    assert!(toml.contains("mail_to = \"a@b\""), "{toml}");
+    parse(&text, "k").0
+}
+
+/// The addresses of the nodes, in their order.
+fn order(shell: &str, old: &[&[Statement]]) -> Vec<String> {
+    let old: Vec<_> = old
+        .iter()
+        .map(|statements| OldConfig {
+            file: "k",
+            statements,
+        })
+        .collect();
+    let toml = import(shell, "config.sh", &old).toml;
+    let lines = toml
+        .lines()
+        .filter_map(|line| line.strip_prefix("address = "));
+    lines.map(|line| line.replace('"', "")).collect()
+}
+
+#[test]
+fn both_hosts_files_rank_the_nodes_alike() {
+    let (low, high) = (
+        unicast("10.0.0.10", "10.0.0.9", 90),
+        unicast("10.0.0.9", "10.0.0.10", 100),
+    );
+    for order in [
+        order("LOCALIP=10.0.0.10", &[&low]),
+        order("LOCALIP=10.0.0.9", &[&high]),
+        order("LOCALIP=10.0.0.10", &[&low, &high]),
+    ] {
+        assert_eq!(order, ["10.0.0.9", "10.0.0.10"]);
+    }
+    // With both priorities it is they that rank.
+    let high = unicast("10.0.0.10", "10.0.0.9", 100);
+    let low = unicast("10.0.0.9", "10.0.0.10", 90);
+    assert_eq!(order("", &[&low, &high]), ["10.0.0.10", "10.0.0.9"]);
+}
+
+#[test]
+fn recipients_are_taken_over() {
+    let toml = import("MAIL='a@b'\nPHONE=1\nALARM=http://h/a", "config.sh", &[]).toml;
+    assert!(toml.contains("mail_to = \"a@b\"\nsms_to = \"1\""), "{toml}");
+}
+
+#[test]
+fn what_a_shell_would_have_to_find_out_is_to_be_filled_in() {
+    let shell = "VIP=`hostname -i`\nALARM=$(cat url)\nPORT=7000\nPORT=$(cat port)\nMAIL=$(cat mail)\n\
+                 SERVER=$BIN/redis-server\nCONFIG=/r.conf\n";
+    let imported = import(shell, "config.sh", &[]);
+    assert_eq!(
+        imported.ignored,
+        [
+            "config.sh:1: ignored VIP=`hostname -i`: a command is not executed",
+            "config.sh:2: ignored ALARM=$(cat url): a command is not executed",
+            "config.sh:4: ignored PORT=$(cat port): a command is not executed",
+            "config.sh:5: ignored MAIL=$(cat mail): a command is not executed",
+            "config.sh:6: ignored SERVER=$BIN/redis-server: $BIN is not assigned above",
+        ]
+    );
+    let toml = &imported.toml;
+    assert!(!toml.contains("had no") && !toml.contains("7000"), "{toml}");
+    for marked in [
+        "# FILL IN: the URL of the alarms (ALARM is computed in config.sh, and nothing is executed)",
+        "# FILL IN: mail_to, or leave it empty (MAIL is computed in config.sh, and nothing is executed)",
+        "# FILL IN: the command that starts Redis (SERVER is computed in config.sh, and nothing is executed)",
+    ] {
+        assert!(toml.contains(marked), "{toml}");
+    }
+    let refused = refused(toml);
+    for key in [
+        "alarm.sink.url",
+        "instance.vip",
+        "instance.port",
+        "redis.start",
+    ] {
+        assert!(refused.contains(&format!("{key}: ")), "{key} in {refused}");
+    }
 }
 
 #[test]

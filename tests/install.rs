@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Parser;
-use rha::cli::{config, keepalived};
+use rha::cli::{config, keepalived, render};
 
 #[derive(Parser)]
 struct Rha {
@@ -66,10 +66,7 @@ impl Host {
             Sub::Config(args) => config::run(args, &file, &mut out, &mut err),
             Sub::Keepalived(args) => keepalived::run(args, &file, &mut out, &mut err),
         };
-        let code = code.unwrap_or_else(|error| {
-            err.extend(format!("{error:#}\n").bytes());
-            1
-        });
+        let code = code.unwrap_or_else(|error| render::report(&error, &mut err).unwrap());
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said {
             code,
@@ -394,5 +391,5 @@ fn config_is_checked_shown_and_imported() {
     ]);
     assert!(said.out.contains("virtual_router_id = 51"), "{}", said.out);
     fs::remove_file(host.at("rha.toml")).unwrap();
-    assert_eq!(host.run(&["config", "show"]).code, 1);
+    assert_eq!(host.run(&["config", "show"]).code, 2);
 }

@@ -42,7 +42,7 @@ const IO: [&str; 9] = [
     "rustix",
 ];
 
-const FOLDERS: [Folder; 14] = [
+const FOLDERS: [Folder; 15] = [
     Folder {
         path: "src/model",
         imports: &[],
@@ -79,6 +79,11 @@ const FOLDERS: [Folder; 14] = [
             "unsafe",
             "static mut",
         ],
+    },
+    Folder {
+        path: "src/text.rs",
+        imports: &[],
+        never: &IO,
     },
     Folder {
         path: "src/journal",
@@ -121,7 +126,7 @@ const FOLDERS: [Folder; 14] = [
     },
     Folder {
         path: "src/config",
-        imports: &["model", "keepalived"],
+        imports: &["model", "keepalived", "text"],
         never: &["tokio", "sled", "clap"],
     },
     Folder {
@@ -161,6 +166,7 @@ const FOLDERS: [Folder; 14] = [
             "config",
             "keepalived",
             "views",
+            "text",
         ],
         never: &["sled", "clap"],
     },
@@ -177,6 +183,7 @@ const FOLDERS: [Folder; 14] = [
             "config",
             "keepalived",
             "views",
+            "text",
             "replay",
             "agent",
         ],

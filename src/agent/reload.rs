@@ -7,6 +7,7 @@ use super::{Agent, board, doorstep};
 use crate::config::Config;
 use crate::ingest::Incoming;
 use crate::model::event::Event;
+use crate::text::one_line;
 
 /// What is kept of an error, in characters.
 const ERROR_MAX: usize = 1000;
@@ -17,7 +18,7 @@ impl Agent {
         match self.reloaded().await {
             Ok(()) => tracing::info!("configuration reloaded"),
             Err(error) => {
-                let error: String = format!("{error:#}").chars().take(ERROR_MAX).collect();
+                let error: String = one_line(&error).chars().take(ERROR_MAX).collect();
                 tracing::error!(
                     error,
                     "reload refused: the old configuration stays in force"

@@ -1,7 +1,7 @@
 //! `rha check`: exit 0 if Redis is well here, for keepalived's vrrp_script.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::client::Client;
@@ -62,23 +62,7 @@ pub fn without_config(
     out: &mut dyn Write,
 ) -> Option<anyhow::Result<u8>> {
     let instance = args.instance.as_deref()?;
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let paths = Paths {
-        state: PathBuf::new(),
-        runtime: runtime_dir(&text).into(),
-    };
-    ask_agent(&paths.agent_socket(), instance, out).ok()
-}
-
-/// The value of `runtime`, in a file that need not be TOML as a whole.
-fn runtime_dir(text: &str) -> &str {
-    fn value(line: &str) -> Option<&str> {
-        let rest = line.trim_start().strip_prefix("runtime")?.trim_start();
-        let rest = rest.strip_prefix('=')?.trim_start();
-        let inside = rest.strip_prefix(['"', '\''])?;
-        inside.split_once(&rest[..1]).map(|(value, _)| value)
-    }
-    text.lines().find_map(value).unwrap_or("/run/rha")
+    ask_agent(&Paths::of_spoiled(file).agent_socket(), instance, out).ok()
 }
 
 /// Why no agent's word counts.
@@ -102,27 +86,5 @@ fn ask_agent(
             .map_err(anyhow::Error::from)),
         (503, text) => Ok(Err(Problem::failed(text.trim().to_owned()).into())),
         _ => Err("the agent knows nothing of it yet"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_runtime_directory_is_found_in_a_broken_file() {
-        let found = [
-            ("[paths\nruntime = \"/run/x\" # here\n", "/run/x"),
-            ("  runtime='/run/y'", "/run/y"),
-            (
-                "# runtime = \"/no\"\nruntime = unquoted\nruntime = \"open",
-                "/run/rha",
-            ),
-            ("runtimes = \"/no\"", "/run/rha"),
-            ("", "/run/rha"),
-        ];
-        for (text, dir) in found {
-            assert_eq!(runtime_dir(text), dir, "{text}");
-        }
     }
 }

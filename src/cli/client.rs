@@ -108,18 +108,26 @@ impl Client {
         Ok((code.as_u16(), text))
     }
 
-    /// `POST body` to `path`; what the agent answers, or its refusal as an error.
+    /// `POST body` to `path`; what was done, in one line.
     ///
     /// # Errors
-    /// As above.
-    pub fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<Answer> {
+    /// As above, and the agent's refusal.
+    pub fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<String> {
         let body = Bytes::from(serde_json::to_vec(body)?);
         let sent = self.send(Method::POST, path, body);
         let (code, body) = self.within(ORDER_PATIENCE, sent)?;
         let mut text = String::new();
         self.reader(body).read_to_string(&mut text)?;
-        serde_json::from_str(&text)
-            .map_err(|_| Problem::failed(format!("the agent says {code}: {}", text.trim())).into())
+        let answer: Answer = serde_json::from_str(&text)
+            .map_err(|_| Problem::failed(format!("the agent says {code}: {}", text.trim())))?;
+        match code {
+            _ if answer.ok => Ok(answer.text),
+            // No such instance, or words that the agent does not take.
+            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => {
+                Err(Problem::usage(answer.text).into())
+            }
+            _ => Err(Problem::failed(answer.text).into()),
+        }
     }
 
     fn get_within(&self, patience: Duration, path: &str) -> anyhow::Result<(StatusCode, Incoming)> {

@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use clap::Subcommand;
 
 use crate::config::import::{OldConfig, import};
-use crate::config::{Config, Error};
+use crate::config::{Config, file};
 use crate::keepalived::load::load;
+use crate::text::plain;
 
 /// Check, print or import the configuration
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,7 @@ enum Command {
 /// Runs the command: data goes to `out`, talk to `err`. Returns the exit code.
 ///
 /// # Errors
-/// A file cannot be read, or `out` cannot be written.
+/// There is no configuration, a file cannot be read, or `out` cannot be written.
 pub fn run(
     args: &Args,
     config: &Path,
@@ -61,27 +62,13 @@ pub fn run(
 ) -> anyhow::Result<u8> {
     match &args.command {
         Command::Check { node } => check(config, node.as_deref(), out, err),
-        Command::Show { node } => match Config::load_for(config, node.as_deref()) {
-            Ok(config) => {
-                out.write_all(config.show()?.as_bytes())?;
-                Ok(0)
-            }
-            Err(error) => refused(&error, err),
-        },
+        Command::Show { node } => {
+            let config = Config::load_for(config, node.as_deref())?;
+            out.write_all(config.show()?.as_bytes())?;
+            Ok(0)
+        }
         Command::Import { file, keepalived } => run_import(file, keepalived, out, err),
     }
-}
-
-/// Says why there is no configuration. Exit code 1 where the file cannot be read, else 2.
-///
-/// # Errors
-/// `err` cannot be written.
-pub fn refused(error: &Error, err: &mut dyn Write) -> anyhow::Result<u8> {
-    writeln!(err, "{error}")?;
-    Ok(match error {
-        Error::Unreadable { .. } => 1,
-        Error::TooLarge { .. } | Error::Invalid(_) => 2,
-    })
 }
 
 fn check(
@@ -90,16 +77,13 @@ fn check(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<u8> {
-    let config = match Config::load_for(file, node) {
-        Ok(config) => config,
-        Err(error) => return refused(&error, err),
-    };
-    let mut remarks = config.remarks();
+    let config = Config::load_for(file, node)?;
+    let mut remarks = config.remarks.clone();
     if node.is_none() {
         remarks.extend(config.host_remarks());
     }
     for remark in &remarks {
-        writeln!(err, "{}: {remark}", file.display())?;
+        writeln!(err, "{remark}")?;
     }
     if remarks.iter().any(|remark| remark.fatal) {
         return Ok(2);
@@ -126,19 +110,16 @@ fn run_import(
     err: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     const FILE_MAX: u64 = 1 << 20;
-    let size = std::fs::metadata(file)
-        .map(|found| found.len())
-        .unwrap_or_default();
-    anyhow::ensure!(
-        size <= FILE_MAX,
-        "{}: too large for a config.sh",
-        file.display()
-    );
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let cannot = |file: &Path| format!("cannot read {}", file.display());
+    let bytes = file::read(file, FILE_MAX).with_context(|| cannot(file))?;
     let text = String::from_utf8_lossy(&bytes);
+    let document = |file: &PathBuf| {
+        file::regular(file).with_context(|| cannot(file))?;
+        load(file).with_context(|| cannot(file))
+    };
     let documents = keepalived
         .iter()
-        .map(|file| load(file).with_context(|| format!("cannot read {}", file.display())))
+        .map(document)
         .collect::<anyhow::Result<Vec<_>>>()?;
     let names: Vec<_> = keepalived
         .iter()
@@ -154,7 +135,7 @@ fn run_import(
         .collect();
     let imported = import(&text, &file.to_string_lossy(), &old);
     for line in &imported.ignored {
-        writeln!(err, "{line}")?;
+        writeln!(err, "{}", plain(line))?;
     }
     out.write_all(imported.toml.as_bytes())?;
     Ok(0)

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
 
-use super::config::refused;
 use crate::config::Config;
 use crate::keepalived::finding::{Finding, Severity};
 use crate::keepalived::host::Host;
@@ -86,7 +85,7 @@ enum Output {
 /// Runs the command: data goes to `out`, talk to `err`. Returns the exit code.
 ///
 /// # Errors
-/// A file cannot be read or written, or the installation fails.
+/// There is no configuration, a file cannot be read or written, or the installation fails.
 pub fn run(
     args: &Args,
     config: &Path,
@@ -94,23 +93,21 @@ pub fn run(
     err: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     match &args.command {
-        Command::Render { node } => match Config::load_for(config, node.as_deref()) {
-            Ok(config) => {
-                let text = render(&config, &config.node.name, &program()?)?;
-                out.write_all(text.as_bytes())?;
-                Ok(0)
-            }
-            Err(error) => refused(&error, err),
-        },
+        Command::Render { node } => {
+            let config = Config::load_for(config, node.as_deref())?;
+            let text = render(&config, &config.node.name, &program()?)?;
+            out.write_all(text.as_bytes())?;
+            Ok(0)
+        }
         Command::Lint {
             files,
             no_exec,
             output,
         } => run_lint(files, *no_exec, *output, out, err),
-        Command::Install(args) => match Config::load_for(config, args.node.as_deref()) {
-            Ok(config) => install(args, &config, out),
-            Err(error) => refused(&error, err),
-        },
+        Command::Install(args) => {
+            let config = Config::load_for(config, args.node.as_deref())?;
+            install(args, &config, out)
+        }
     }
 }
 

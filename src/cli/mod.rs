@@ -1,7 +1,7 @@
 //! What people type: one file for each subcommand, and the glue that they share.
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -13,6 +13,7 @@ pub mod completions;
 pub mod config;
 pub mod history;
 pub mod keepalived;
+mod locate;
 pub mod machine;
 mod pause;
 mod redis;
@@ -45,7 +46,7 @@ mod exit {
 /// promotion and demotion. Every fact and every decision is in the journal before anything is done about
 /// it. The other commands ask the agent; history, replay and verify read its journal while it is down.
 ///
-/// First day: `rha config check`, `rha keepalived install`, `rha status`.
+/// First day: `rha config check`, `rha redis start`, `rha keepalived install`, `rha status`.
 ///
 /// After a failover: `rha history --since "1h ago" --why`.
 ///
@@ -116,48 +117,33 @@ pub fn main() -> u8 {
 
 fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
     let file = cli.config.as_path();
+    let mut paths = || locate::paths(file, err);
     match &cli.command {
-        Command::Config(args) => return config::run(args, file, out, err),
-        Command::Keepalived(args) => return keepalived::run(args, file, out, err),
-        Command::Machine(args) => return machine::run(args, &Screen::detect(), out),
-        Command::Completions(args) => return completions::run(args, Cli::command(), out),
-        _ => {}
-    }
-    match Config::load(file) {
-        Ok(config) => with_config(&cli.command, file, config, out),
-        Err(error) => {
-            if let Command::Check(args) = &cli.command
-                && let Some(answer) = check::without_config(args, file, out)
-            {
-                return answer;
-            }
-            config::refused(&error, err)
-        }
-    }
-}
-
-fn with_config(
-    command: &Command,
-    file: &Path,
-    config: Config,
-    out: &mut dyn Write,
-) -> anyhow::Result<u8> {
-    match command {
-        Command::Run => run::run(file, config),
-        Command::Status(args) => status::run(args, &config, out),
+        Command::Run => run::run(file, Config::load(file)?),
+        Command::Status(args) => status::run(args, &paths()?, out),
         Command::History(args) => {
-            let source = source::history(&config, &args.filter(&jiff::ZonedDateTime::now())?)?;
-            history::run(args, &Screen::detect(), source, out)
+            let filter = args.filter(&jiff::ZonedDateTime::now())?;
+            history::run(
+                args,
+                &Screen::detect(),
+                source::history(&paths()?, &filter)?,
+                out,
+            )
         }
-        Command::Replay(args) => replay::run(args, source::records(&config)?, out),
-        Command::Verify(args) => verify::run(args, &source::verify(&config)?, out),
-        Command::Check(args) => check::run(args, &config, out),
-        Command::Redis(args) => redis::run(args, &config, out),
-        Command::Pause(args) => pause::pause(args, &config, out),
-        Command::Resume(args) => pause::resume(args, &config, out),
-        Command::Config(_)
-        | Command::Keepalived(_)
-        | Command::Machine(_)
-        | Command::Completions(_) => Ok(exit::OK),
+        Command::Replay(args) => replay::run(args, source::records(&paths()?)?, out),
+        Command::Verify(args) => verify::run(args, &source::verify(&paths()?)?, out),
+        Command::Check(args) => match Config::load(file) {
+            Ok(config) => check::run(args, &config, out),
+            Err(error) => {
+                check::without_config(args, file, out).unwrap_or_else(|| Err(error.into()))
+            }
+        },
+        Command::Redis(args) => redis::run(args, file, out, err),
+        Command::Pause(args) => pause::pause(args, &paths()?, out),
+        Command::Resume(args) => pause::resume(args, &paths()?, out),
+        Command::Config(args) => config::run(args, file, out, err),
+        Command::Keepalived(args) => keepalived::run(args, file, out, err),
+        Command::Machine(args) => machine::run(args, &Screen::detect(), out),
+        Command::Completions(args) => completions::run(args, Cli::command(), out),
     }
 }

@@ -1,11 +1,12 @@
 //! `rha redis start|stop|restart|status`: what redis.sh did. The port and the process decide, never a pidfile.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::client::Client;
-use super::pause::{command_line, tell};
+use super::pause::command_line;
 use super::render::Problem;
-use super::{exit, source};
+use super::{exit, locate, source};
 use crate::agent::api;
 use crate::agent::direct::Direct;
 use crate::config::{Config, Instance};
@@ -13,6 +14,7 @@ use crate::model::effect::Effect;
 use crate::model::event::RedisRequest;
 use crate::model::redis::RedisRole;
 use crate::views::explained;
+use crate::views::status::Status;
 
 /// Start, stop, restart or look at the local Redis
 ///
@@ -56,37 +58,64 @@ struct Which {
 ///
 /// # Errors
 /// It was not done; the message says why.
-pub fn run(args: &RedisArgs, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
+pub fn run(
+    args: &RedisArgs,
+    file: &Path,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
     let (which, request) = match &args.command {
         Command::Start(which) => (which, RedisRequest::Start),
         Command::Stop(which) => (which, RedisRequest::Stop),
         Command::Restart(which) => (which, RedisRequest::Restart),
-        Command::Status(which) => {
-            return status(
-                config,
-                source::instance(config, which.instance.as_deref())?,
-                out,
-            );
-        }
+        Command::Status(which) => return status(which, &Config::load(file)?, out),
     };
-    let instance = source::instance(config, which.instance.as_deref())?;
-    let Some(client) = Client::connect(&config.paths.agent_socket())? else {
-        return directly(config, instance, request, out);
+    let paths = locate::paths(file, err)?;
+    let Some(client) = Client::connect(&paths.agent_socket())? else {
+        return directly(which, &Config::load(file)?, request, out);
+    };
+    let instance = match Config::load(file) {
+        Ok(config) => which.of_config(&config)?.name.clone(),
+        Err(_) => which.of_agent(&client)?,
     };
     let body = api::RedisAsk {
-        instance: instance.name.clone(),
+        instance,
         request,
         command: command_line(),
     };
-    tell(client.post(api::REDIS, &body)?, out)
+    writeln!(out, "{}", client.post(api::REDIS, &body)?)?;
+    Ok(exit::OK)
+}
+
+impl Which {
+    fn of_config<'config>(&self, config: &'config Config) -> anyhow::Result<&'config Instance> {
+        source::instance(config, self.instance.as_deref())
+    }
+
+    /// The named one, or the only one that the agent has.
+    fn of_agent(&self, client: &Client) -> anyhow::Result<String> {
+        if let Some(name) = &self.instance {
+            return Ok(name.clone());
+        }
+        let status: Status = client.get(api::STATUS)?;
+        let names: Vec<_> = status.instances.into_iter().map(|one| one.name).collect();
+        match names.as_slice() {
+            [only] => Ok(only.clone()),
+            _ => {
+                let names = names.join(", ");
+                Err(Problem::usage(format!("which instance? there are: {names}")).into())
+            }
+        }
+    }
 }
 
 fn directly(
+    which: &Which,
     config: &Config,
-    instance: &Instance,
     request: RedisRequest,
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
+    let instance = which.of_config(config)?;
     let effects = match request {
         RedisRequest::Start => vec![Effect::StartRedis],
         RedisRequest::Stop => vec![Effect::StopRedis],
@@ -102,7 +131,8 @@ fn directly(
     Ok(exit::OK)
 }
 
-fn status(config: &Config, instance: &Instance, out: &mut dyn Write) -> anyhow::Result<u8> {
+fn status(which: &Which, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let instance = which.of_config(config)?;
     let probe = Direct::new(config, instance)?.probe()?;
     write!(
         out,

@@ -9,6 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::exit;
 use super::render::Problem;
 use crate::config::Config;
+use crate::text::one_line;
 
 /// Runs the agent until SIGTERM or SIGINT.
 ///
@@ -30,7 +31,7 @@ pub fn run(file: &Path, config: Config) -> anyhow::Result<u8> {
     match crate::agent::run(file, config) {
         Ok(()) => Ok(exit::OK),
         // In one line: it goes into a log.
-        Err(error) => Err(Problem::failed(format!("{error:#}")).into()),
+        Err(error) => Err(Problem::failed(one_line(&error)).into()),
     }
 }
 

@@ -7,7 +7,7 @@ use super::client::Client;
 use super::render::Problem;
 use super::verify::Verified;
 use crate::agent::{api, lookup};
-use crate::config::{Config, Instance};
+use crate::config::{Config, Instance, Paths};
 use crate::journal::{Error, FrameReader, Reader};
 use crate::model::record::{Record, Seq};
 use crate::views::history::Filter;
@@ -48,12 +48,12 @@ pub fn instance<'config>(
 ///
 /// # Errors
 /// Neither the agent nor the journal can be read.
-pub fn records(config: &Config) -> anyhow::Result<Records> {
-    if let Some(client) = Client::connect(&config.paths.agent_socket())? {
+pub fn records(paths: &Paths) -> anyhow::Result<Records> {
+    if let Some(client) = Client::connect(&paths.agent_socket())? {
         let frames = FrameReader::new(client.open(api::FRAMES)?)?;
         return Ok(Box::new(frames.map(|record| Ok(record?))));
     }
-    let reader = Reader::open(&config.paths.journal()).map_err(unread)?;
+    let reader = Reader::open(&paths.journal()).map_err(unread)?;
     let records = reader.records(Seq(1));
     let lost = iter::once_with(move || reader.check_end().err()).flatten();
     let records = records.chain(lost.map(Err));
@@ -64,15 +64,15 @@ pub fn records(config: &Config) -> anyhow::Result<Records> {
 ///
 /// # Errors
 /// As above.
-pub fn history(config: &Config, filter: &Filter) -> anyhow::Result<Records> {
-    if let Some(client) = Client::connect(&config.paths.agent_socket())? {
+pub fn history(paths: &Paths, filter: &Filter) -> anyhow::Result<Records> {
+    if let Some(client) = Client::connect(&paths.agent_socket())? {
         let path = format!("{}?{}", api::HISTORY, serde_urlencoded::to_string(filter)?);
         let lines = BufReader::new(client.open(&path)?).lines();
         return Ok(Box::new(
             lines.map(|line| Ok(serde_json::from_str(&line?)?)),
         ));
     }
-    let reader = Reader::open(&config.paths.journal()).map_err(unread)?;
+    let reader = Reader::open(&paths.journal()).map_err(unread)?;
     let mut found = Vec::new();
     let looked = lookup::each(&reader, filter, |record| {
         found.push(record);
@@ -111,10 +111,10 @@ pub fn readable<E: Into<anyhow::Error>>(
 ///
 /// # Errors
 /// As above.
-pub fn verify(config: &Config) -> anyhow::Result<Verified> {
-    let report = match Client::connect(&config.paths.agent_socket())? {
+pub fn verify(paths: &Paths) -> anyhow::Result<Verified> {
+    let report = match Client::connect(&paths.agent_socket())? {
         Some(client) => FrameReader::new(client.open(api::FRAMES)?)?.verify(),
-        None => match Reader::open(&config.paths.journal()) {
+        None => match Reader::open(&paths.journal()) {
             Err(Error::Damaged { seq, why }) => {
                 return Ok(Verified {
                     first_bad: Some((seq.unwrap_or(Seq(1)), why)),

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::exit;
 use super::render::{self, ReportForm, Screen};
 use crate::agent::api;
-use crate::config::Config;
+use crate::config::Paths;
 use crate::views::status::Status;
 
 /// Show the role of this node, and what it knows of Redis, keepalived and the VIP
@@ -24,8 +24,8 @@ pub struct StatusArgs {
 ///
 /// # Errors
 /// No agent runs.
-pub fn run(args: &StatusArgs, config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let status: Status = Client::require(&config.paths.agent_socket())?.get(api::STATUS)?;
+pub fn run(args: &StatusArgs, paths: &Paths, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let status: Status = Client::require(&paths.agent_socket())?.get(api::STATUS)?;
     match args.output {
         ReportForm::Table => render::status(&status, &Screen::detect(), out)?,
         ReportForm::Json => writeln!(out, "{}", serde_json::to_string(&status)?)?,

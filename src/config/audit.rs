@@ -1,98 +1,94 @@
 //! What is allowed but worth a word, and what only the host itself can tell.
 
-use std::fmt;
 use std::os::unix::fs::MetadataExt;
 
-use super::types::{Config, Instance};
+use super::document::Source;
+use super::problem::Problem;
+use super::types::{Config, Instance, Paths};
 use crate::model::redis::Grade;
 
-/// One remark of `rha config check`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remark {
-    /// True if rha cannot work like this; false if it is merely unwise.
-    pub fatal: bool,
-    /// The key, such as `health.fall_on`.
-    pub key: String,
-    /// What, and what to do.
-    pub text: String,
+/// What is unwise, to be seen in the file alone.
+pub(super) fn remarks(config: &Config, source: &Source) -> Vec<Problem> {
+    let mut found = fall_on(config, source);
+    for (index, instance) in config.instances.iter().enumerate() {
+        found.extend(reach(instance, index, source));
+    }
+    let Paths { state, runtime } = &config.paths;
+    if state.starts_with(runtime) {
+        let text = "is below paths.runtime, which need not survive a reboot: the journal must";
+        found.push(source.unwise("paths.state", text.to_owned()));
+    }
+    found
 }
 
-impl fmt::Display for Remark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = if self.fatal { "error" } else { "warning" };
-        write!(f, "{severity}: {}: {}", self.key, self.text)
+/// Whether the other nodes are there, and can be spoken to.
+fn reach(instance: &Instance, index: usize, source: &Source) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut unwise = |key: &str, text: String| {
+        found.push(source.unwise(&format!("instance.{index}.{key}"), text));
+    };
+    if instance.interface == "lo" {
+        let text = "keepalived cannot speak to other nodes on \"lo\"; the interface that they are reached on";
+        unwise("interface", text.to_owned());
     }
+    if instance.nodes.len() == 1 {
+        let name = &instance.name;
+        let text = format!("instance \"{name}\" has one node: nothing can take over");
+        unwise("node", text);
+    }
+    for (position, node) in instance.nodes.iter().enumerate() {
+        let address = node.address;
+        if address.is_loopback() {
+            let text = format!("{address} is a loopback address: no other node reaches it");
+            unwise(&format!("node.{position}.address"), text);
+        }
+    }
+    found
+}
+
+fn fall_on(config: &Config, source: &Source) -> Vec<Problem> {
+    let fall_on = &config.health.fall_on;
+    let risky = [
+        (
+            Grade::Loading,
+            "a restart with a large data set gives the VIP away while it loads",
+        ),
+        (
+            Grade::Auth,
+            "a changed password fails over to a node that refuses it as well",
+        ),
+    ];
+    let risky = risky.iter().filter(|(grade, _)| fall_on.contains(grade));
+    let mut texts: Vec<_> = risky
+        .map(|(grade, why)| format!("\"{grade}\": {why}; leave it out"))
+        .collect();
+    if !fall_on.contains(&Grade::Timeout) {
+        texts.push("without \"timeout\" a hung Redis is never failed over; add it".to_owned());
+    }
+    texts
+        .into_iter()
+        .map(|text| source.unwise("health.fall_on", text))
+        .collect()
 }
 
 impl Config {
-    /// Remarks that need no look at this host.
+    /// What is wrong, or unwise, with files of this host.
     #[must_use]
-    pub fn remarks(&self) -> Vec<Remark> {
-        let mut remarks = Vec::new();
-        let mut warn = |key: &str, text: String| {
-            remarks.push(Remark {
-                fatal: false,
-                key: key.into(),
-                text,
-            });
-        };
-        let risky = [
-            (
-                Grade::Loading,
-                "a restart with a large data set gives the VIP away while it loads",
-            ),
-            (
-                Grade::Auth,
-                "a changed password fails over to a node that refuses it as well",
-            ),
-        ];
-        for (grade, why) in risky {
-            if self.health.fall_on.contains(&grade) {
-                warn(
-                    "health.fall_on",
-                    format!("\"{grade}\": {why}; leave it out"),
-                );
-            }
-        }
-        if !self.health.fall_on.contains(&Grade::Timeout) {
-            warn(
-                "health.fall_on",
-                "without \"timeout\" a hung Redis is never failed over; add it".into(),
-            );
-        }
-        for instance in &self.instances {
-            if instance.nodes.len() == 1 {
-                let name = &instance.name;
-                warn(
-                    "instance.node",
-                    format!("instance \"{name}\" has one node: nothing can take over"),
-                );
-            }
-        }
-        remarks
-    }
-
-    /// Remarks on files of this host.
-    #[must_use]
-    pub fn host_remarks(&self) -> Vec<Remark> {
+    pub fn host_remarks(&self) -> Vec<Problem> {
         self.instances.iter().filter_map(password_file).collect()
     }
 }
 
-fn password_file(instance: &Instance) -> Option<Remark> {
-    let path = instance.redis.password_file.as_ref()?;
-    let remark = |fatal, text| Remark {
-        fatal,
-        key: "instance.redis.password_file".into(),
-        text,
-    };
-    if let Err(why) = instance.redis.password() {
-        return Some(remark(true, why.to_string()));
+fn password_file(instance: &Instance) -> Option<Problem> {
+    let redis = &instance.redis;
+    if let Err(error) = redis.password() {
+        return Some(error.0);
     }
+    let path = redis.password_file.as_ref()?;
     let mode = std::fs::metadata(path).ok()?.mode();
     let text = format!(
         "everyone on this host can read {0}; chmod o= {0}",
         path.display()
     );
-    (mode & 0o007 != 0).then(|| remark(false, text))
+    (mode & 0o007 != 0).then(|| redis.password_problem(false, text))
 }

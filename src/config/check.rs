@@ -1,19 +1,16 @@
-//! What one key says about another; fills in the names and priorities that were left out.
+//! What one key says about another; fills in the names that were left out.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use super::document::Source;
-use super::read::{RawConfig, RawInstance, RawMember};
+use super::nodes;
+use super::read::{RawConfig, RawInstance};
 use super::types::{
-    Alarms, Config, Follow, Health, Instance, Keepalived, Member, SinkKind, ThisNode, Transport,
-    VrrpVersion,
+    Alarms, Config, Follow, Health, Instance, Keepalived, SinkKind, ThisNode, VrrpVersion,
 };
 use super::value::show_duration;
-
-/// Highest VRRP priority that tracking can reach; 255 is the address owner.
-const PRIORITY_MAX: u8 = 254;
 
 /// Makes the typed configuration and reports to `source` whatever does not hold.
 pub(super) fn config(
@@ -25,6 +22,12 @@ pub(super) fn config(
 ) -> Config {
     keepalived(&raw.keepalived, source);
     health(&raw.health, source);
+    if raw.paths.state == raw.paths.runtime {
+        source.wrong(
+            "paths.state",
+            "is the same directory as paths.runtime; each its own",
+        );
+    }
     sinks(&raw.alarm, source);
     if raw.instances.is_empty() {
         source.wrong("instance", "there is none; one [[instance]] for each VIP");
@@ -33,11 +36,13 @@ pub(super) fn config(
         name: this_node(&raw, node, host),
     };
     across(&raw.instances, source);
+    vips(&raw.instances, source);
     let from_host = node.is_none() && raw.node.name.is_empty();
     for (index, instance) in raw.instances.iter().enumerate() {
         let at = format!("instance.{index}");
-        members(instance, &at, source);
-        families(instance, &at, raw.keepalived.transport, source);
+        nodes::members(instance, &at, source);
+        nodes::local(instance, &at, &this.name, source);
+        nodes::families(instance, &at, raw.keepalived.transport, source);
         listed(instance, &this.name, from_host, source);
         follow(&raw.failover.follow, instance, &this.name, source);
     }
@@ -52,6 +57,7 @@ pub(super) fn config(
         failover: raw.failover,
         alarm: raw.alarm,
         instances: instances.collect(),
+        remarks: Vec::new(),
     }
 }
 
@@ -194,63 +200,18 @@ fn across(instances: &[RawInstance], source: &Source) {
     }
 }
 
-/// The nodes of one instance, among themselves and against its addresses.
-fn members(instance: &RawInstance, at: &str, source: &Source) {
-    let vip = instance.vip;
-    let host = instance.redis.host;
-    if host == vip {
-        source.wrong(
-            &format!("{at}.redis.host"),
-            format!("{host} is the VIP, which may be on another node; the local address, such as \"127.0.0.1\""),
-        );
-    }
-    if instance.nodes.is_empty() {
-        source.wrong(
-            &format!("{at}.node"),
-            "there is none; one [[instance.node]] for each node",
-        );
-    }
-    let mut names = Seen::default();
-    let mut addresses = Seen::default();
-    for (index, node) in instance.nodes.iter().enumerate() {
-        let at = |key: &str| format!("{at}.node.{index}.{key}");
-        let RawMember { name, address, .. } = node;
-        if names.taken(name, name).is_some() {
-            source.wrong(&at("name"), twice(name, "a node of this instance"));
-        }
-        if name == "vip" {
+/// No VIP is a node's own address in another instance.
+fn vips(instances: &[RawInstance], source: &Source) {
+    for (index, instance) in instances.iter().enumerate() {
+        let others = instances.iter().filter(|other| other.name != instance.name);
+        let mut nodes = others.flat_map(|other| other.nodes.iter().map(move |node| (other, node)));
+        let owner = nodes.find(|(_, node)| node.address == instance.vip);
+        if let Some((other, node)) = owner {
             source.wrong(
-                &at("name"),
-                "\"vip\" is what failover.follow calls the VIP; another name",
-            );
-        }
-        if *address == vip {
-            source.wrong(
-                &at("address"),
-                format!("{address} is the VIP; the node's own address"),
-            );
-        }
-        if let Some(other) = addresses.taken(address, name) {
-            source.wrong(
-                &at("address"),
-                format!("{address} is the address of node \"{other}\" already"),
-            );
-        }
-    }
-}
-
-/// Unicast adverts travel in the address family of the VIP.
-fn families(instance: &RawInstance, at: &str, transport: Transport, source: &Source) {
-    if transport == Transport::Multicast {
-        return;
-    }
-    for (index, node) in instance.nodes.iter().enumerate() {
-        if node.address.is_ipv6() != instance.vip.is_ipv6() {
-            source.wrong(
-                &format!("{at}.node.{index}.address"),
+                &format!("instance.{index}.vip"),
                 format!(
-                    "{} and the VIP {} are of different address families; the same one, or keepalived.transport = \"multicast\"",
-                    node.address, instance.vip
+                    "{} is the address of node \"{}\" in instance \"{}\"; an address of its own",
+                    instance.vip, node.name, other.name
                 ),
             );
         }
@@ -297,7 +258,7 @@ fn follow(follow: &Follow, instance: &RawInstance, this: &str, source: &Source) 
 
 fn finished(raw: RawInstance, index: usize, source: &Source) -> Instance {
     let vrrp_instance = vrrp_name(&raw);
-    let nodes = prioritized(raw.nodes, index, source);
+    let nodes = nodes::prioritized(raw.nodes, index, source);
     Instance {
         name: raw.name,
         vip: raw.vip,
@@ -318,64 +279,8 @@ fn vrrp_name(instance: &RawInstance) -> String {
     }
 }
 
-/// Fills the priorities in. Without any: as high as leaves room for a bias that outranks all nodes,
-/// descending in the order of the file, since a failover waits (256 - priority) / 256 of an advert
-/// interval. With all of them given: checked, taken as they are.
-fn prioritized(nodes: Vec<RawMember>, index: usize, source: &Source) -> Vec<Member> {
-    let count = u8::try_from(nodes.len()).unwrap_or(u8::MAX);
-    let given = nodes.iter().filter(|node| node.priority.is_some()).count();
-    let automatic = PRIORITY_MAX.saturating_sub(count.saturating_mul(2));
-    if given > 0 && given < nodes.len() {
-        for (position, node) in nodes.iter().enumerate() {
-            if node.priority.is_none() {
-                source.wrong(
-                    &format!("instance.{index}.node.{position}.priority"),
-                    "is missing, and other nodes have one; for all nodes or for none",
-                );
-            }
-        }
-    } else if given > 0 {
-        explicit(&nodes, index, source);
-    }
-    let ranked = nodes.into_iter().zip(0..);
-    let ranked = ranked.map(|(node, position)| Member {
-        name: node.name,
-        address: node.address,
-        priority: node.priority.unwrap_or(automatic.saturating_sub(position)),
-    });
-    ranked.collect()
-}
-
-fn explicit(nodes: &[RawMember], index: usize, source: &Source) {
-    let priorities = || nodes.iter().filter_map(|node| node.priority);
-    let highest = priorities().max().unwrap_or_default();
-    let spread = u16::from(highest - priorities().min().unwrap_or(highest));
-    let bias = 2 * (spread + 1);
-    let reach = u16::from(highest) + bias;
-    let mut seen = Seen::default();
-    for (position, node) in nodes.iter().enumerate() {
-        let Some(priority) = node.priority else {
-            continue;
-        };
-        let at = format!("instance.{index}.node.{position}.priority");
-        if let Some(other) = seen.taken(&priority, &node.name) {
-            source.wrong(
-                &at,
-                format!("{priority} is the priority of node \"{other}\" already; each its own"),
-            );
-        } else if priority == highest && reach > u16::from(PRIORITY_MAX) {
-            source.wrong(
-                &at,
-                format!(
-                    "{priority} and the bias of {bias} that outranks every node make {reach}; together at most {PRIORITY_MAX}: choose them lower or closer together, or leave them all out"
-                ),
-            );
-        }
-    }
-}
-
 /// Who used a value first.
-struct Seen<K>(BTreeMap<K, String>);
+pub(super) struct Seen<K>(BTreeMap<K, String>);
 
 impl<K> Default for Seen<K> {
     fn default() -> Self {
@@ -385,7 +290,7 @@ impl<K> Default for Seen<K> {
 
 impl<K: Ord + Clone> Seen<K> {
     /// The first owner of `key`, if it is taken; else `owner` takes it.
-    fn taken(&mut self, key: &K, owner: &str) -> Option<String> {
+    pub(super) fn taken(&mut self, key: &K, owner: &str) -> Option<String> {
         if let Some(first) = self.0.get(key) {
             return Some(first.clone());
         }
@@ -394,6 +299,6 @@ impl<K: Ord + Clone> Seen<K> {
     }
 }
 
-fn twice(name: &str, what: &str) -> String {
+pub(super) fn twice(name: &str, what: &str) -> String {
     format!("\"{name}\" is the name of {what} already; each its own")
 }

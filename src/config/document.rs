@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::Problem;
+use super::problem::{Place, Problem};
 use super::suggest::closest;
 
 /// What is collected while a document is read: problems, and the line of each key.
@@ -47,32 +47,54 @@ impl Source {
     /// Reports that the value of `key` (such as `instance.0.vip`) is wrong. A key that is not in the
     /// file is reported at the line of its table.
     pub(super) fn wrong(&self, key: &str, text: impl Into<String>) {
-        let mut known = key;
-        let line = loop {
-            if let Some(&line) = self.state.borrow().lines.get(known) {
-                break line;
-            }
-            match known.rsplit_once('.') {
-                Some((table, _)) => known = table,
-                None => break 1,
-            }
-        };
-        self.wrong_at(line, key, text);
+        let place = self.place(key);
+        self.wrong_at(place.line, key, text);
     }
 
     pub(super) fn wrong_at(&self, line: usize, key: &str, text: impl Into<String>) {
         self.state.borrow_mut().problems.push(Problem {
-            file: self.file.clone(),
-            line,
+            fatal: true,
+            place: self.on(line),
             key: without_indices(key),
             text: text.into(),
         });
     }
 
+    /// What there is to be said about a key that may be as it is.
+    pub(super) fn unwise(&self, key: &str, text: String) -> Problem {
+        Problem {
+            fatal: false,
+            place: self.place(key),
+            key: without_indices(key),
+            text,
+        }
+    }
+
+    /// Where `key` stands, or else its table.
+    pub(super) fn place(&self, key: &str) -> Place {
+        let mut known = key;
+        loop {
+            if let Some(&line) = self.state.borrow().lines.get(known) {
+                return self.on(line);
+            }
+            match known.rsplit_once('.') {
+                Some((table, _)) => known = table,
+                None => return self.on(1),
+            }
+        }
+    }
+
+    fn on(&self, line: usize) -> Place {
+        Place {
+            file: self.file.clone(),
+            line,
+        }
+    }
+
     /// Every problem so far, in the order of the lines.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = self.state.borrow().problems.clone();
-        problems.sort_by_key(|problem| problem.line);
+        problems.sort_by_key(|problem| problem.place.line);
         problems
     }
 
@@ -170,6 +192,11 @@ impl<'d> Table<'d> {
             }
         }
         tables
+    }
+
+    /// Where `key` stands, or else this table.
+    pub(super) fn place(&self, key: &str) -> Place {
+        self.source.place(&self.path_of(key))
     }
 
     /// Reports every key that nothing asked for.

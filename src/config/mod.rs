@@ -12,23 +12,26 @@
 mod audit;
 mod check;
 mod document;
+pub(crate) mod file;
 pub mod import;
+mod nodes;
+mod problem;
 mod read;
 mod secret;
 mod settings;
 mod show;
+mod spoiled;
 pub(crate) mod suggest;
 mod types;
 pub(crate) mod value;
 
-use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use toml::de::DeTable;
 
-pub use audit::Remark;
+pub use file::Unreadable;
+pub use problem::{Place, Problem};
 pub use secret::{Secret, SecretError};
 pub use types::{
     Alarms, Config, Failover, Follow, Health, Instance, Keepalived, Member, Paths, Redis, Sink,
@@ -42,51 +45,38 @@ pub const DEFAULT_FILE: &str = "/etc/rha/rha.toml";
 /// Largest file, in bytes: room for a thousand instances.
 const FILE_MAX: u64 = 1 << 20;
 
-/// One thing that is wrong with the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// The key, such as `health.fall`.
-    pub key: String,
-    /// What is wrong, and what is allowed.
-    pub text: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            key,
-            text,
-        } = self;
-        write!(f, "{}:{line}: {key}: {text}", file.display())
-    }
-}
-
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{}: cannot read the configuration: {source}", file.display())]
+    #[error("{}: cannot read the configuration: {why}", file.display())]
     Unreadable {
         /// Which file.
         file: PathBuf,
         /// Why.
-        source: std::io::Error,
-    },
-    /// The file is too large to be one.
-    #[error("{}: larger than {FILE_MAX} bytes: this is no rha configuration", file.display())]
-    TooLarge {
-        /// Which file.
-        file: PathBuf,
+        why: Unreadable,
     },
     /// What is wrong with it, in the order of the lines; one line each.
     #[error("{}", lines(.0))]
     Invalid(Vec<Problem>),
+}
+
+impl Error {
+    /// Where a configuration comes from, if there is none.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        let missing = matches!(
+            self,
+            Self::Unreadable {
+                why: Unreadable::Missing,
+                ..
+            }
+        );
+        missing.then_some(
+            "Begin with rha's own config/rha.toml, or with `rha config import` from the old scripts; \
+             --config names a file elsewhere.",
+        )
+    }
 }
 
 impl Config {
@@ -103,18 +93,11 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or anything is wrong with it.
     pub fn load_for(file: &Path, node: Option<&str>) -> Result<Self, Error> {
-        let mut text = String::new();
-        File::open(file)
-            .and_then(|opened| opened.take(FILE_MAX + 1).read_to_string(&mut text))
-            .map_err(|source| Error::Unreadable {
-                file: file.to_owned(),
-                source,
-            })?;
-        if text.len() as u64 > FILE_MAX {
-            return Err(Error::TooLarge {
-                file: file.to_owned(),
-            });
-        }
+        let bytes = file::read(file, FILE_MAX).map_err(|why| Error::Unreadable {
+            file: file.to_owned(),
+            why,
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| not_text(file, &error))?;
         let host = rustix::system::uname();
         Self::parse(&text, file, node, &host.nodename().to_string_lossy())
     }
@@ -137,7 +120,10 @@ impl Config {
         let raw = read::document(document::Table::root(&source, root.get_ref()));
         let config = raw.map(|raw| check::config(raw, &source, file, node, host));
         match (config, source.problems()) {
-            (Some(config), problems) if problems.is_empty() => Ok(config),
+            (Some(mut config), problems) if problems.is_empty() => {
+                config.remarks = audit::remarks(&config, &source);
+                Ok(config)
+            }
             (_, problems) => Err(Error::Invalid(problems)),
         }
     }
@@ -155,6 +141,22 @@ impl Config {
     pub fn instance(&self, name: &str) -> Option<&Instance> {
         self.instances.iter().find(|instance| instance.name == name)
     }
+}
+
+fn not_text(file: &Path, error: &FromUtf8Error) -> Error {
+    let (good, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+    Error::Invalid(vec![Problem {
+        fatal: true,
+        place: Place {
+            file: file.to_owned(),
+            line: good.iter().filter(|&&byte| byte == b'\n').count() + 1,
+        },
+        key: "syntax".to_owned(),
+        text: format!(
+            "byte {:#04x} is not UTF-8; save the file as UTF-8",
+            rest.first().copied().unwrap_or_default()
+        ),
+    }])
 }
 
 fn lines(problems: &[Problem]) -> String {

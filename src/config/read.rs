@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::document::Table;
+use super::spoiled::{RUNTIME, STATE};
 use super::types::{
     Alarms, Failover, Follow, Health, Keepalived, Paths, Redis, Sink, SinkKind, ThisNode,
     Transport, VrrpVersion,
@@ -80,8 +81,8 @@ fn node(mut table: Table<'_>) -> Option<ThisNode> {
 }
 
 fn paths(mut table: Table<'_>) -> Option<Paths> {
-    let state = table.or("state", "/var/lib/rha".into(), value::path);
-    let runtime = table.or("runtime", "/run/rha".into(), value::socket_directory);
+    let state = table.or("state", STATE.into(), value::path);
+    let runtime = table.or("runtime", RUNTIME.into(), value::socket_directory);
     table.close();
     Some(Paths {
         state: state?,
@@ -223,7 +224,7 @@ fn sink(mut table: Table<'_>) -> Option<Sink> {
 
 fn instance(mut table: Table<'_>) -> Option<RawInstance> {
     let name = table.required("name", value::name);
-    let vip = table.required("vip", value::address);
+    let vip = table.required("vip", value::vip);
     let port = table.or("port", 6379, value::integer(1, 65_535));
     let interface = table.required("interface", value::interface);
     let virtual_router_id = table.required("virtual_router_id", value::integer(1, 255));
@@ -247,15 +248,16 @@ fn instance(mut table: Table<'_>) -> Option<RawInstance> {
 fn redis(mut table: Table<'_>) -> Option<Redis> {
     let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let host = table.or("host", IpAddr::V4(Ipv4Addr::LOCALHOST), value::address);
-    let username = table.or("username", String::new(), value::string);
+    let username = table.or("username", String::new(), value::username);
     let password_file = table.or("password_file", None, value::optional_path);
+    let password_place = table.place("password_file");
     let start = words(&[
         "redis-server",
         "/etc/redis/redis.conf",
         "--daemonize",
         "yes",
     ]);
-    let start = table.or("start", start, value::strings);
+    let start = table.or("start", start, value::command);
     let start_as_replica = words(&["--replicaof", "127.0.0.1", "1"]);
     let start_as_replica = table.or("start_as_replica", start_as_replica, value::strings);
     let unit = table.or("unit", String::new(), unit);
@@ -266,6 +268,7 @@ fn redis(mut table: Table<'_>) -> Option<Redis> {
         host: host?,
         username: username?,
         password_file: password_file?,
+        password_place,
         start: start?,
         start_as_replica: start_as_replica?,
         unit: unit?,

@@ -1,14 +1,15 @@
 //! Passwords: read when needed, shown never.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
 
+use super::file;
+use super::problem::Problem;
 use super::types::Redis;
 
 /// Longest password, in bytes.
-const SECRET_MAX: u64 = 4096;
+const SECRET_MAX: usize = 4096;
+/// Largest file that it is the first line of, in bytes.
+const FILE_MAX: u64 = 1 << 16;
 
 /// A password. `Debug` and `Display` print `***`, and it cannot be serialized.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,46 +35,42 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Why a password could not be read.
+/// Why a password could not be read: where its file is named, and what is wrong with it.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// The file cannot be read.
-    #[error("cannot read password_file {}: {source}", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file has no password in its first line.
-    #[error("password_file {} must have a password of 1 to {SECRET_MAX} bytes in its first line", path.display())]
-    Empty {
-        /// Which file.
-        path: PathBuf,
-    },
-}
+#[error("{0}")]
+pub struct SecretError(pub Problem);
 
 impl Redis {
     /// Reads the password: the first line of `password_file`, or `None` where none is configured.
     ///
     /// # Errors
-    /// The file cannot be read, is not UTF-8, or its first line is empty or too long.
+    /// The file cannot be read, or its first line is empty, too long or not UTF-8.
     pub fn password(&self) -> Result<Option<Secret>, SecretError> {
         let Some(path) = &self.password_file else {
             return Ok(None);
         };
-        let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(SECRET_MAX + 1).read_to_string(&mut text))
-            .map_err(|source| SecretError::Unreadable {
-                path: path.clone(),
-                source,
-            })?;
-        match text.lines().next() {
-            Some(line) if !line.is_empty() && line.len() as u64 <= SECRET_MAX => {
+        let wrong = |text| SecretError(self.password_problem(true, text));
+        let bytes = file::read(path, FILE_MAX)
+            .map_err(|why| wrong(format!("cannot read {}: {why}", path.display())))?;
+        let line = bytes.split(|&byte| byte == b'\n').next();
+        let line = line.and_then(|line| std::str::from_utf8(line).ok());
+        match line.map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+            Some(line) if (1..=SECRET_MAX).contains(&line.len()) => {
                 Ok(Some(Secret(line.to_owned())))
             }
-            _ => Err(SecretError::Empty { path: path.clone() }),
+            _ => Err(wrong(format!(
+                "the first line of {} is no password; 1 to {SECRET_MAX} bytes of UTF-8",
+                path.display()
+            ))),
+        }
+    }
+
+    pub(super) fn password_problem(&self, fatal: bool, text: String) -> Problem {
+        Problem {
+            fatal,
+            place: self.password_place.clone(),
+            key: "instance.redis.password_file".to_owned(),
+            text,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::problem::{Place, Problem};
 use super::show;
 use crate::model::redis::{Endpoint, Grade};
 
@@ -33,6 +34,9 @@ pub struct Config {
     /// `[[instance]]`, in the order of the file; at least one.
     #[serde(rename = "instance")]
     pub instances: Vec<Instance>,
+    /// What is allowed, and unwise.
+    #[serde(skip)]
+    pub remarks: Vec<Problem>,
 }
 
 /// Which node this is.
@@ -231,6 +235,9 @@ pub struct Redis {
     /// File with the password in its first line; see [`Redis::password`].
     #[serde(serialize_with = "show::optional_path")]
     pub password_file: Option<PathBuf>,
+    /// Where that file is named.
+    #[serde(skip)]
+    pub password_place: Place,
     /// Command that starts Redis in the background; empty if rha must not start it.
     pub start: Vec<String>,
     /// Arguments added to `start` so that Redis boots as a replica of nobody.

@@ -1,7 +1,7 @@
 //! One TOML value → one typed value. Every error says what is wrong and what is allowed.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -24,9 +24,13 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// A string.
+/// A string without line breaks and the like: nothing that has them is meant.
 pub(super) fn string(value: &DeValue<'_>) -> Result<String, String> {
-    text(value).map(str::to_owned)
+    let word = text(value)?;
+    if word.contains(char::is_control) {
+        return Err(format!("\"{word}\" has control characters"));
+    }
+    Ok(word.to_owned())
 }
 
 /// A list of strings.
@@ -35,6 +39,26 @@ pub(super) fn strings(value: &DeValue<'_>) -> Result<Vec<String>, String> {
         return Err("must be a list of strings, such as [\"a\", \"b\"]".into());
     };
     array.iter().map(|item| string(item.get_ref())).collect()
+}
+
+/// A program and its arguments, or an empty list for none.
+pub(super) fn command(value: &DeValue<'_>) -> Result<Vec<String>, String> {
+    let words = strings(value)?;
+    if words.first().is_some_and(String::is_empty) {
+        return Err("the program is \"\"; such as [\"redis-server\", …], or [] for none".into());
+    }
+    Ok(words)
+}
+
+/// The name of a Redis user, or "" for none.
+pub(super) fn username(value: &DeValue<'_>) -> Result<String, String> {
+    let word = string(value)?;
+    if word.contains(char::is_whitespace) {
+        return Err(format!(
+            "\"{word}\" has spaces, and Redis knows no such user"
+        ));
+    }
+    Ok(word)
 }
 
 /// A whole number from `min` to `max`.
@@ -157,8 +181,28 @@ pub(super) fn address(value: &DeValue<'_>) -> Result<IpAddr, String> {
     let address: IpAddr = word
         .parse()
         .map_err(|_| format!("\"{word}\" is not an IP address; such as \"192.168.192.37\""))?;
-    if address.is_unspecified() || address.is_multicast() {
+    let plain = address.to_canonical();
+    if plain != address {
+        return Err(format!("{address} is an IPv4 address; write {plain}"));
+    }
+    // RFC 1122, 3.2.1.3: network 0 is "this network"; RFC 1112, 4: from 224 on there are groups, then nothing.
+    let host = match address {
+        IpAddr::V4(address) => (1..224).contains(&address.octets()[0]),
+        IpAddr::V6(address) => !address.is_unspecified() && !address.is_multicast(),
+    };
+    if !host {
         return Err(format!("{address} is not the address of a host"));
+    }
+    Ok(address)
+}
+
+/// An address that clients on other hosts can use.
+pub(super) fn vip(value: &DeValue<'_>) -> Result<IpAddr, String> {
+    let address = address(value)?;
+    if address.is_loopback() {
+        return Err(format!(
+            "{address} is a loopback address: no other host reaches it"
+        ));
     }
     Ok(address)
 }
@@ -194,13 +238,19 @@ fn path_up_to(longest: usize, value: &DeValue<'_>) -> Result<PathBuf, String> {
             word.len()
         ));
     }
-    if is_plain_path(word) {
-        Ok(PathBuf::from(word))
-    } else {
-        Err(format!(
+    if !is_plain_path(word) {
+        return Err(format!(
             "\"{word}\" has characters that keepalived.conf cannot carry; letters, digits and / _ - . + : , @"
-        ))
+        ));
     }
+    let path = PathBuf::from(word);
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(format!("\"{word}\" has \"..\" in it; the path without"));
+    }
+    if path.file_name().is_none() {
+        return Err(format!("\"{word}\" is the root directory; a path below it"));
+    }
+    Ok(path)
 }
 
 /// An absolute path, or "" for none.
@@ -219,8 +269,8 @@ pub(crate) fn is_plain_path(word: &str) -> bool {
 
 /// An `http` or `https` address.
 pub(super) fn url(value: &DeValue<'_>) -> Result<reqwest::Url, String> {
-    let word = text(value)?;
-    let url = reqwest::Url::parse(word).map_err(|why| format!("is not a URL: {why}"))?;
+    let word = string(value)?;
+    let url = reqwest::Url::parse(&word).map_err(|why| format!("is not a URL: {why}"))?;
     if matches!(url.scheme(), "http" | "https") {
         Ok(url)
     } else {

@@ -97,9 +97,9 @@ fn a_pause_holds_a_promotion_until_it_ends() {
     );
     let long = "x".repeat(100_000);
     let refused = world.rha(&format!("pause --reason {long}"));
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("longer than"));
-    assert_eq!(world.wants(1, "resume nobody").lines().count(), 1);
+    assert_eq!(world.wants(2, "resume nobody").lines().count(), 1);
     world.notify("MASTER");
     world.until_role("held");
     assert_eq!(redis.role(), "slave");
@@ -108,7 +108,7 @@ fn a_pause_holds_a_promotion_until_it_ends() {
     world.until("a decision", || {
         (world.history("--kind operator-resumed").len() == 1).then_some(())
     });
-    world.wants(0, "pause --for 300ms --reason short");
+    world.wants(0, "pause --for 1s --reason short");
     world.notify("MASTER");
     world.until_status("the pause is over", |status| status["paused"].is_null());
     world.until_role("primary");

@@ -53,7 +53,6 @@ fn a_good_configuration_is_taken_a_bad_one_is_not() {
         "{}",
         lines[0]
     );
-    // The command line needs a good one to find the agent.
     fs::write(world.path("rha.toml"), good).unwrap();
     let rejected = world.until("it is recorded", || {
         Some(world.history("--kind config-rejected")).filter(|found| !found.is_empty())

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use super::plain;
+use crate::config;
+use crate::text::causes;
+
 /// An error with what to do about it. Messages have no full stop; hints are full sentences.
 #[derive(Debug)]
 pub struct Problem {
@@ -58,15 +62,40 @@ impl std::error::Error for Problem {}
 /// # Errors
 /// Those of `out`.
 pub fn report(error: &anyhow::Error, out: &mut dyn Write) -> io::Result<u8> {
-    writeln!(out, "error: {error}")?;
-    for cause in error.chain().skip(1) {
-        writeln!(out, "caused by: {cause}")?;
+    let refused = error.downcast_ref::<config::Error>();
+    if let Some(config::Error::Invalid(problems)) = refused {
+        // As compilers say it: editors jump to FILE:LINE at the beginning.
+        for problem in problems {
+            writeln!(out, "{problem}")?;
+        }
+        return Ok(2);
+    }
+    for (index, text) in causes(error).iter().enumerate() {
+        let word = if index == 0 { "error" } else { "caused by" };
+        let lines: Vec<_> = text.lines().map(plain).collect();
+        writeln!(out, "{word}: {}", lines.join("\n"))?;
     }
     let problems = || error.chain().filter_map(|e| e.downcast_ref::<Problem>());
-    for hint in problems().flat_map(|problem| &problem.hints) {
+    let hints = problems().flat_map(|problem| problem.hints.iter().map(String::as_str));
+    for hint in hints.chain(refused.and_then(config::Error::hint)) {
         writeln!(out, "hint: {hint}")?;
     }
-    Ok(problems().next().map_or(1, |problem| problem.exit))
+    let code = problems().next().map_or(1, |problem| problem.exit);
+    Ok(if refused.is_some() { 2 } else { code })
+}
+
+/// Says what is wrong with a configuration that is not needed, for a running agent has another.
+///
+/// # Errors
+/// Those of `out`.
+pub fn warn(error: &config::Error, out: &mut dyn Write) -> io::Result<()> {
+    for line in error.to_string().lines() {
+        writeln!(out, "warning: {}", plain(line))?;
+    }
+    writeln!(
+        out,
+        "hint: The running agent answers, with the settings that it has; correct the file before it starts again."
+    )
 }
 
 /// Who closes the pipe has read enough: that is no failure.
@@ -105,6 +134,10 @@ mod tests {
         caused by: `soon` is not a time
         hint: Say `2h ago`.
         ");
+        let error = anyhow::anyhow!("a\x1b[2J\nb").context("it says: a\x1b[2J\nb");
+        let mut out = Vec::new();
+        assert_eq!(report(&error, &mut out).unwrap(), 1);
+        assert_eq!(out, b"error: it says: a\\u{1b}[2J\nb\n");
         for (problem, exit) in [(Problem::failed("no"), 1), (Problem::trouble("bad"), 3)] {
             assert_eq!(report(&problem.into(), &mut Vec::new()).unwrap(), exit);
         }

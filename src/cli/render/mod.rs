@@ -12,17 +12,17 @@ mod rows;
 mod screen;
 mod status;
 
-use std::borrow::Cow;
-
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
 pub use columns::{Cell, Columns, GAP, wrap};
-pub use error::{Problem, ignore_broken_pipe, report};
+pub use error::{Problem, ignore_broken_pipe, report, warn};
 pub use history::{csv as history_csv, json as history_json};
 pub use rows::table as history_table;
 pub use screen::{Screen, stdout};
 pub use status::status;
+
+pub use crate::text::plain;
 
 /// Forms of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -82,24 +82,6 @@ pub fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(number))
 }
 
-/// Text from elsewhere (an error of Redis, a notify line) without the control characters that could
-/// command a terminal or break a line.
-#[must_use]
-pub fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if c.is_control() {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
-        }
-    }
-    Cow::Owned(safe)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,12 +94,6 @@ mod tests {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(counted(1, "record"), "1 record");
         assert_eq!(counted(2_000, "record"), "2,000 records");
-    }
-
-    #[test]
-    fn no_control_character_reaches_the_terminal() {
-        assert_eq!(plain("héllo 世界"), "héllo 世界");
-        assert_eq!(plain("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
     }
 
     #[test]

@@ -5,10 +5,12 @@
 
 mod shell;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use crate::keepalived::parse::Statement;
+use crate::text::plain;
 
 /// The variables of the old scripts that rha has a key for.
 const KNOWN: [&str; 10] = [
@@ -36,27 +38,29 @@ pub struct OldConfig<'s> {
 /// Translates the text of `config.sh`, which came from `file`, with up to two old keepalived.confs.
 #[must_use]
 pub fn import(text: &str, file: &str, keepalived: &[OldConfig<'_>]) -> Imported {
-    let found = shell::assignments(text);
-    let mut ignored: Vec<_> = found
-        .ignored
+    let shell::Assignments { values, ignored } = shell::assignments(text);
+    let mut ignored: Vec<_> = ignored
         .iter()
         .map(|(line, why)| format!("{file}:{line}: ignored {why}"))
         .collect();
-    for name in found
-        .values
-        .keys()
-        .filter(|name| !KNOWN.contains(&name.as_str()))
-    {
+    for name in values.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
         ignored.push(format!("{file}: ignored {name}: rha has no key for it"));
     }
-    let value = |name: &str| found.values.get(name).cloned().unwrap_or_default();
     let old: Vec<_> = keepalived
         .iter()
         .filter_map(|config| old_instance(config, &mut ignored))
         .collect();
-    let vip = value("VIP");
+    let writer = Writer {
+        values: &values,
+        file,
+        old: &old,
+    };
+    let vip = writer.get("VIP");
     for instance in &old {
-        if !vip.is_empty() && !instance.vips.is_empty() && !instance.vips.contains(&vip) {
+        if !vip.is_empty()
+            && !instance.vips.is_empty()
+            && !instance.vips.iter().any(|one| one == vip)
+        {
             ignored.push(format!(
                 "{}: its virtual_ipaddress is {}; {file} says {vip}, which was taken",
                 instance.file,
@@ -64,14 +68,10 @@ pub fn import(text: &str, file: &str, keepalived: &[OldConfig<'_>]) -> Imported 
             ));
         }
     }
-    let toml = Writer {
-        value: &value,
-        vip: &vip,
-        file,
-        old: &old,
+    Imported {
+        toml: writer.toml(),
+        ignored,
     }
-    .toml();
-    Imported { toml, ignored }
 }
 
 /// What an old vrrp_instance tells of the new one.
@@ -134,8 +134,7 @@ fn old_instance(config: &OldConfig<'_>, ignored: &mut Vec<String>) -> Option<Old
 }
 
 struct Writer<'w> {
-    value: &'w dyn Fn(&str) -> String,
-    vip: &'w str,
+    values: &'w BTreeMap<String, Option<String>>,
     file: &'w str,
     old: &'w [OldInstance],
 }
@@ -144,8 +143,9 @@ impl Writer<'_> {
     fn toml(&self) -> String {
         let mut out = format!(
             "# Made from {} by `rha config import`. Read it, fill in what is marked, then: rha config check\n",
-            self.file
+            plain(self.file)
         );
+        out.push_str("# One file for all nodes: make it once and copy it, for the order of its nodes is their rank.\n");
         out.push_str("# Keys that are not here have the defaults of `rha config show`.\n\n");
         self.alarm(&mut out);
         self.instance(&mut out);
@@ -156,7 +156,14 @@ impl Writer<'_> {
 
     fn alarm(&self, out: &mut String) {
         let (alarm, mail, phone) = (self.get("ALARM"), self.get("MAIL"), self.get("PHONE"));
-        if alarm.is_empty() {
+        for (name, what) in [
+            ("ALARM", "the URL of the alarms"),
+            ("MAIL", "mail_to, or leave it empty"),
+            ("PHONE", "sms_to, or leave it empty"),
+        ] {
+            self.computed(out, name, what);
+        }
+        if alarm.is_empty() && !self.is_computed("ALARM") {
             out.push_str("# The old file had no ALARM: alarms go nowhere until there is an [[alarm.sink]].\n\n");
             return;
         }
@@ -164,9 +171,9 @@ impl Writer<'_> {
             out,
             format_args!(
                 "[[alarm.sink]]\nname = \"simplealarm\"\nkind = \"simplealarm\"\nurl = {}\nmail_to = {}\nsms_to = {}\n\n",
-                quoted(&alarm),
-                quoted(&mail),
-                quoted(&phone)
+                quoted(alarm),
+                quoted(mail),
+                quoted(phone)
             ),
         );
     }
@@ -179,7 +186,7 @@ impl Writer<'_> {
         field(
             out,
             "vip",
-            Some(self.vip).filter(|vip| !vip.is_empty()),
+            Some(self.get("VIP")).filter(|vip| !vip.is_empty()),
             "the address that clients use (VIP)",
         );
         match self.get("PORT").parse::<u16>() {
@@ -211,10 +218,15 @@ impl Writer<'_> {
         let (server, config) = (self.get("SERVER"), self.get("CONFIG"));
         let (cli, pidfile) = (self.get("CLI"), self.get("PIDFILE"));
         out.push_str("[instance.redis]\n");
-        if server.is_empty() {
+        let computed = ["SERVER", "CONFIG"]
+            .map(|name| self.computed(out, name, "the command that starts Redis"));
+        if computed.contains(&true) {
+            // Refused until it is filled in.
+            out.push_str("start = [\"\"]\n");
+        } else if server.is_empty() {
             out.push_str("# The old file had no SERVER: rha cannot start Redis until it has a command here.\nstart = []\n");
         } else {
-            let words = [server.as_str(), &config, "--daemonize", "yes"];
+            let words = [server, config, "--daemonize", "yes"];
             let words: Vec<_> = words
                 .iter()
                 .filter(|word| !word.is_empty())
@@ -228,7 +240,7 @@ impl Writer<'_> {
                     out,
                     format_args!(
                         "# {name} ({}) is not needed: rha asks Redis itself.\n",
-                        one_line(&old)
+                        plain(old)
                     ),
                 );
             }
@@ -236,7 +248,7 @@ impl Writer<'_> {
         out.push_str("# If Redis wants a password (requirepass), put it into a file of its own:\n# password_file = \"/etc/rha/redis.password\"\n\n");
     }
 
-    /// The nodes, the one with the highest old priority first: that is how rha ranks them.
+    /// The nodes, in an order that does not depend on which of the hosts this is.
     fn nodes(&self, out: &mut String) {
         let old: Vec<_> = self
             .old
@@ -248,7 +260,7 @@ impl Writer<'_> {
                 out,
                 format_args!(
                     "# The node that should be primary at the first start comes first (old priorities: {}).\n",
-                    one_line(&old.join(", "))
+                    plain(&old.join(", "))
                 ),
             );
         } else {
@@ -279,20 +291,48 @@ impl Writer<'_> {
         }
     }
 
-    /// Every address that an old file knows, highest old priority first.
+    /// Every address that an old file knows: the highest old priority first if all of them are known, else as numbers
+    /// are ordered. Who comes first must not depend on whose files are read.
     fn addresses(&self) -> Vec<String> {
-        let mut old: Vec<_> = self.old.iter().collect();
-        old.sort_by_key(|old| std::cmp::Reverse(old.priority));
-        let own = old.iter().filter_map(|old| old.own.clone());
-        let peers = old.iter().flat_map(|old| old.peers.clone());
-        let mut seen = BTreeSet::new();
-        let all = own.chain(peers).chain([self.get("LOCALIP")]);
-        all.filter(|address| !address.is_empty() && seen.insert(address.clone()))
-            .collect()
+        let own = self.old.iter().filter_map(|old| old.own.clone());
+        let peers = self.old.iter().flat_map(|old| old.peers.clone());
+        let all = own.chain(peers).chain([self.get("LOCALIP").to_owned()]);
+        let mut all: Vec<_> = all.filter(|address| !address.is_empty()).collect();
+        all.sort_by_key(|address| (address.parse::<IpAddr>().ok(), address.clone()));
+        all.dedup();
+        let priority = |address: &String| {
+            let mut old = self.old.iter();
+            old.find(|old| old.own.as_ref() == Some(address))?.priority
+        };
+        if all.iter().all(|address| priority(address).is_some()) {
+            all.sort_by_key(|address| std::cmp::Reverse(priority(address)));
+        }
+        all
     }
 
-    fn get(&self, name: &str) -> String {
-        (self.value)(name)
+    /// The value of a variable; empty if it has none, or one that a shell would have to find out.
+    fn get(&self, name: &str) -> &str {
+        let value = self.values.get(name).and_then(Option::as_deref);
+        value.unwrap_or_default()
+    }
+
+    fn is_computed(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(Option::is_none)
+    }
+
+    /// Says what is to be filled in if `name` is computed.
+    fn computed(&self, out: &mut String, name: &str, what: &str) -> bool {
+        let computed = self.is_computed(name);
+        if computed {
+            let file = plain(self.file);
+            push(
+                out,
+                format_args!(
+                    "# FILL IN: {what} ({name} is computed in {file}, and nothing is executed)\n"
+                ),
+            );
+        }
+        computed
     }
 }
 
@@ -306,11 +346,6 @@ fn field(out: &mut String, key: &str, value: Option<&str>, what: &str) {
 
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
-}
-
-/// Text for a comment: without the line breaks that would end it.
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
