@@ -21,6 +21,7 @@ pub mod error;
 pub mod frames;
 pub mod index;
 mod mark;
+mod pages;
 mod quiet;
 pub mod reader;
 pub mod records;

@@ -18,7 +18,6 @@ use std::io;
 use std::ops::{Deref, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -27,6 +26,7 @@ use super::codec::FORMAT;
 use super::dir::{LOCK_PAUSE, LOCK_TRIES, lock, prepare, remove_snapshots, sync_dir};
 use super::error::{Error, panic_text};
 use super::mark::Mark;
+use super::pages::Pages;
 
 /// sled keeps 2 to 2.4 times this in memory.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
@@ -42,8 +42,7 @@ pub(super) struct Store {
     /// sled's log, for the sync that sled leaves out.
     log: File,
     mark: Mark,
-    /// sled names each oversized page by its place in the log, and places only grow.
-    synced_page: AtomicI64,
+    pages: Pages,
     /// Last, so that it is let go when sled has let go.
     _lock: File,
 }
@@ -85,7 +84,7 @@ impl Store {
             trees,
             log,
             mark: Mark::open(dir)?,
-            synced_page: AtomicI64::new(-1),
+            pages: Pages::of(dir),
             _lock: lock,
         };
         store.check_format()?;
@@ -125,7 +124,7 @@ impl Store {
 
     fn flush(&self) -> Result<(), Error> {
         self.guard(|| self.trees.db.flush())?;
-        self.sync_pages()?;
+        self.pages.sync()?;
         self.log
             .sync_data()
             .map_err(|e| Error::io("sync", &self.dir.join("db"), e))
@@ -217,36 +216,6 @@ impl Store {
                 self.dir.parent().map_or(Ok(()), sync_dir)
             }
         }
-    }
-
-    /// Syncs the pages that sled wrote to files of their own since the last time.
-    fn sync_pages(&self) -> Result<(), Error> {
-        let dir = self.dir.join("blobs");
-        let mut newest = self.synced_page.load(Ordering::Relaxed);
-        let before = newest;
-        let failed = |e| Error::io("sync the large pages in", &dir, e);
-        for page in dir.read_dir().map_err(failed)? {
-            let page = page.map_err(failed)?;
-            let place = page
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-                .unwrap_or(0);
-            if place <= before {
-                continue;
-            }
-            newest = newest.max(place);
-            match File::open(page.path()).and_then(|page| page.sync_data()) {
-                // sled has dropped the page meanwhile.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                done => done.map_err(failed)?,
-            }
-        }
-        if newest > before {
-            sync_dir(&dir)?;
-            self.synced_page.store(newest, Ordering::Relaxed);
-        }
-        Ok(())
     }
 
     fn guard<T>(&self, call: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
