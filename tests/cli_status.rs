@@ -5,7 +5,9 @@
 
 use jiff::tz::{Offset, TimeZone};
 use rha::cli::render::{self, Screen};
+use rha::model::effect::EffectId;
 use rha::model::event::Event;
+use rha::model::record::Seq;
 use rha::model::redis::Grade;
 use rha::model::time::At;
 use rha::views::status::{InstanceStatus, Status};
@@ -39,6 +41,14 @@ fn status_reads_well_for_one_and_for_many() {
         probe: fixture::replica(true),
     });
     story.tell(Event::RedisExited { pid: 900 });
+    story.tell(Event::EffectTried {
+        effect: EffectId {
+            seq: Seq(12),
+            index: 0,
+        },
+        order: "send alarm redis-not-ready".to_owned(),
+        why: "the endpoint answers 503".to_owned(),
+    });
     let trouble = InstanceStatus::new("cache", &story.state);
     let one = status_of(vec![trouble.clone()], story.now);
     insta::assert_snapshot!("status_one", one);

@@ -87,7 +87,7 @@ impl Store {
             pages: Pages::of(dir),
             _lock: lock,
         };
-        store.check_format()?;
+        store.check_format(create)?;
         Ok(store)
     }
 
@@ -201,7 +201,8 @@ impl Store {
         self.guard(|| self.trees.db.size_on_disk())
     }
 
-    fn check_format(&self) -> Result<(), Error> {
+    /// A new journal is given its number. Who only reads leaves one without as it is: what the mark says counts.
+    fn check_format(&self, create: bool) -> Result<(), Error> {
         match self.guard(|| self.trees.meta.get(META_FORMAT))?.as_deref() {
             Some([found @ 1..=FORMAT]) if *found <= FORMAT => Ok(()),
             Some([found]) if *found > FORMAT => Err(Error::NewerFormat {
@@ -209,6 +210,7 @@ impl Store {
                 known: FORMAT,
             }),
             Some(_) => Err(Error::damaged_somewhere("its format number is none")),
+            None if !create => Ok(()),
             None => {
                 self.guard(|| self.trees.meta.insert(META_FORMAT, &[FORMAT]))?;
                 self.flush()?;

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::RecordJson;
 use super::quiet::{Subject, alike, check_of};
 use super::sentence::{Sentence, operator_of, original_time};
-use super::unresolved::Unresolved;
 use crate::machine::table;
 use crate::model::decision::Transition;
 use crate::model::record::{IncidentId, Record, Seq};
@@ -127,29 +125,17 @@ pub struct Row {
     pub operator: Option<String>,
 }
 
-/// Makes rows of records, oldest first: it remembers the orders, so that an outcome can say what
-/// it is the outcome of.
-#[derive(Debug, Default)]
-pub struct Reader {
-    orders: Unresolved,
-}
-
-impl Reader {
-    /// The row of the next record.
-    pub fn row(&mut self, record: &Record) -> Row {
-        let answered = self.orders.fold(record);
-        let order = answered.map(|order| order.effect.to_string());
+impl From<&Record> for Row {
+    fn from(record: &Record) -> Self {
         let decision = &record.decision;
         let rule = decision.rule.as_ref().map(|rule| rule.as_str());
-        Row {
+        Self {
             seq: record.seq,
             at: record.at,
             instance: record.instance.clone(),
             kind: record.event.kind(),
-            what: Sentence::new(&record.instance, &record.event)
-                .answering(order.as_deref())
-                .to_string(),
-            original: original_time(&record.event).filter(|at| *at != record.at),
+            what: Sentence::new(&record.instance, &record.event).to_string(),
+            original: original_time(record),
             change: decision.transition,
             rule: rule.map(str::to_owned),
             because: rule.and_then(because),
@@ -159,15 +145,6 @@ impl Reader {
             operator: operator_of(&record.event)
                 .map(|who| format!("{} ({}): {}", who.user, who.uid, who.command)),
         }
-    }
-
-    /// The next record as one line of JSON, without the line break.
-    ///
-    /// # Errors
-    /// Never in practice: the view has string keys only.
-    pub fn json(&mut self, record: &Record) -> serde_json::Result<String> {
-        let row = self.row(record);
-        serde_json::to_string(&RecordJson::new(record, &row))
     }
 }
 
@@ -362,8 +339,7 @@ mod tests {
 
     #[test]
     fn a_row_says_what_an_outcome_answers() {
-        let mut reader = Reader::default();
-        let rows: Vec<Row> = fixture::failover().iter().map(|r| reader.row(r)).collect();
+        let rows: Vec<Row> = fixture::failover().iter().map(Row::from).collect();
         let done = rows.iter().find(|row| row.what == "promote: done").unwrap();
         assert_eq!(done.rule.as_deref(), Some("promoted"));
         assert_eq!(

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::time::timestamp;
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
+use crate::model::record::Record;
 use crate::model::redis::{Grade, Observation, Probe, RedisRole};
 use crate::model::settings::Settings;
 use crate::model::time::At;
@@ -14,37 +15,27 @@ use crate::model::vrrp::{Notification, Subject, Word};
 pub struct Sentence<'a> {
     event: &'a Event,
     instance: &'a str,
-    order: Option<&'a str>,
 }
 
 impl<'a> Sentence<'a> {
     /// The sentence of an `event` of this instance; of the node, where the name is empty.
     #[must_use]
     pub fn new(instance: &'a str, event: &'a Event) -> Self {
-        Self {
-            event,
-            instance,
-            order: None,
-        }
-    }
-
-    /// Names the order that an [`Event::EffectFinished`] answers, which the event itself does not.
-    #[must_use]
-    pub fn answering(self, order: Option<&'a str>) -> Self {
-        Self { order, ..self }
+        Self { event, instance }
     }
 }
 
 /// When the event happened, where it carries a time of its own: `rha-event` stamps each line as it
-/// reads it, however late the agent takes it in.
+/// reads it, however late the agent takes it in. `None`, too, where that is when it was decided.
 #[must_use]
-pub fn original_time(event: &Event) -> Option<At> {
-    match event {
-        Event::VrrpNotified(notified) => Some(notified.stamped),
-        Event::NotifyUnparsed { stamped, .. } => Some(*stamped),
-        Event::ActedUnrecorded { at, .. } | Event::JournalFailed { at, .. } => Some(*at),
-        _ => None,
-    }
+pub fn original_time(record: &Record) -> Option<At> {
+    let own = match &record.event {
+        Event::VrrpNotified(notified) => notified.stamped,
+        Event::NotifyUnparsed { stamped, .. } => *stamped,
+        Event::ActedUnrecorded { at, .. } | Event::JournalFailed { at, .. } => *at,
+        _ => return None,
+    };
+    (own != record.at).then_some(own)
 }
 
 /// Who did it, where a person did.
@@ -103,10 +94,7 @@ impl fmt::Display for Sentence<'_> {
             Event::PeerProbed { peer, probe } => check(f, peer, probe),
             Event::DeadlinePassed { deadline } => f.write_str(passed(*deadline)),
             Event::EffectTried { order, why, .. } => write!(f, "{order}: not yet: {why}"),
-            Event::EffectFinished { order, outcome, .. } => match self.order {
-                Some(order) => write!(f, "{order}: {outcome}"),
-                None => write!(f, "{order}: {outcome}"),
-            },
+            Event::EffectFinished { order, outcome, .. } => write!(f, "{order}: {outcome}"),
             Event::OperatorPaused { .. }
             | Event::OperatorResumed { .. }
             | Event::OperatorAsked { .. } => asked(f, self.event),
@@ -261,20 +249,6 @@ mod tests {
             .map(|event| format!("{:20} {}", event.kind(), Sentence::new("redis", event)))
             .collect();
         insta::assert_snapshot!(lines.join("\n"));
-    }
-
-    #[test]
-    fn an_outcome_names_its_order_where_that_is_known() {
-        let events = samples::every_event();
-        let event = events
-            .iter()
-            .find(|event| event.kind() == "effect-finished");
-        let event = event.unwrap();
-        let sentence = Sentence::new("redis", event).answering(Some("follow 192.168.192.161:6000"));
-        assert_eq!(
-            sentence.to_string(),
-            "follow 192.168.192.161:6000: failed: connection reset"
-        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::json::SCHEMA;
 use super::time::rfc3339;
 use crate::machine::guard::gate_blocker;
 use crate::machine::{Peer, State};
+use crate::model::effect::EffectId;
 use crate::model::redis::Observation;
 use crate::model::role::Role;
 use crate::model::time::At;
@@ -95,6 +96,17 @@ pub struct InstanceStatus {
     pub waiting_for: Vec<String>,
     /// Orders without an outcome.
     pub orders_pending: usize,
+    /// Alarms that could not be sent yet, oldest first. They are tried on.
+    pub unsent: Vec<UnsentStatus>,
+}
+
+/// An alarm that could not be sent yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsentStatus {
+    /// The order: number of its record, a dot, its place there.
+    pub order: String,
+    /// Why the last attempt failed.
+    pub why: String,
 }
 
 /// What a Redis said of itself.
@@ -193,6 +205,7 @@ impl InstanceStatus {
                 .map(|deadline| deadline.word().to_owned())
                 .collect(),
             orders_pending: state.orders.len(),
+            unsent: state.unsent.iter().map(UnsentStatus::from).collect(),
         }
     }
 
@@ -204,6 +217,7 @@ impl InstanceStatus {
             .any(|role| role.word() == self.role)
             && self.incident.is_none()
             && self.paused.is_none()
+            && self.unsent.is_empty()
             && self.keepalived != Some(false)
     }
 }
@@ -220,6 +234,15 @@ impl RedisStatus {
             keys: seen.keys,
             run_id: seen.run_id.to_string(),
             replid: seen.replid.to_string(),
+        }
+    }
+}
+
+impl From<(&EffectId, &String)> for UnsentStatus {
+    fn from((order, why): (&EffectId, &String)) -> Self {
+        Self {
+            order: order.to_string(),
+            why: why.clone(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Orders without an outcome: what an outcome answers, and what is to be sent again at start.
+//! Orders without an outcome: what is to be sent again at start.
 
 use std::collections::BTreeMap;
 
@@ -31,19 +31,18 @@ impl Unresolved {
     /// So many are remembered; then the oldest are forgotten, and counted.
     pub const MAX: usize = 10_000;
 
-    /// Folds one record. If it is an outcome, the order that it answers is returned.
-    pub fn fold(&mut self, record: &Record) -> Option<Ordered> {
-        let answered = match &record.event {
-            Event::EffectFinished { effect, .. } => self.orders.remove(effect),
-            Event::AgentStarted { .. } => {
-                self.orders.retain(|_, order| {
-                    order.instance != record.instance
-                        || matches!(order.effect, Effect::SendAlarm { .. })
-                });
-                None
+    /// Folds one record.
+    pub fn fold(&mut self, record: &Record) {
+        match &record.event {
+            Event::EffectFinished { effect, .. } => {
+                self.orders.remove(effect);
             }
-            _ => None,
-        };
+            Event::AgentStarted { .. } => self.orders.retain(|_, order| {
+                order.instance != record.instance
+                    || matches!(order.effect, Effect::SendAlarm { .. })
+            }),
+            _ => {}
+        }
         for (index, effect) in (0u16..).zip(&record.decision.effects) {
             let seq = record.seq;
             let ordered = Ordered {
@@ -57,7 +56,6 @@ impl Unresolved {
             self.orders.pop_first();
             self.forgotten += 1;
         }
-        answered
     }
 
     /// The orders without an outcome, oldest first.

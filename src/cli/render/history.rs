@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use crate::model::record::Record;
-use crate::views::history::Reader;
+use crate::views::history::Row;
+use crate::views::json::RecordJson;
 use crate::views::rfc3339;
 
 /// JSON objects: one a line, or all in one array.
@@ -15,10 +16,9 @@ pub fn json(
     records: impl Iterator<Item = Record>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let mut reader = Reader::default();
     let mut separator = if as_array { "[\n" } else { "" };
     for record in records {
-        let line = reader.json(&record)?;
+        let line = serde_json::to_string(&RecordJson::from(&record))?;
         write!(out, "{separator}{line}")?;
         separator = if as_array { ",\n" } else { "\n" };
     }
@@ -41,9 +41,8 @@ pub fn csv(records: impl Iterator<Item = Record>, out: &mut dyn Write) -> anyhow
         "notes", "incident", "cause", "operator",
     ];
     super::csv::line(out, &header)?;
-    let mut reader = Reader::default();
     for record in records {
-        let row = reader.row(&record);
+        let row = Row::from(&record);
         let change = |pick: fn(&crate::model::decision::Transition) -> crate::model::role::Role| {
             row.change.as_ref().map_or("", |change| pick(change).word())
         };

@@ -12,7 +12,7 @@ use super::screen::{Screen, clock, clock_offset, day, local};
 use super::{Cell, Columns, GAP, role_style, wrap};
 use crate::model::decision::Transition;
 use crate::model::record::Record;
-use crate::views::history::{Reader, Row};
+use crate::views::history::Row;
 
 /// So many rows are aligned to each other.
 const PAGE: usize = 1_000;
@@ -40,11 +40,10 @@ pub fn table(
     records: impl Iterator<Item = Record>,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let mut reader = Reader::default();
     let mut table = None;
     let mut page = Vec::new();
     for record in records {
-        page.push(reader.row(&record));
+        page.push(Row::from(&record));
         if page.len() == PAGE {
             write_page(screen, why, &mut table, &page, out)?;
             page.clear();

@@ -94,7 +94,7 @@ fn block(instance: &InstanceStatus, screen: &Screen, out: &mut dyn Write) -> io:
     writeln!(out, "{name}: {style}{role}{style:#}{since}")?;
     for (word, text) in facts(instance, screen) {
         let style = match word {
-            "paused" | "incident" => alert(),
+            "unsent" | "paused" | "incident" => alert(),
             _ => Style::new(),
         };
         for (index, text) in wrap(&text, screen.width.saturating_sub(15))
@@ -132,6 +132,9 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
             "orders",
             format!("{} without an outcome", instance.orders_pending),
         ));
+    }
+    if let Some(last) = instance.unsent.last() {
+        facts.push(("unsent", unsent(instance.unsent.len(), &last.why)));
     }
     if let Some(pause) = &instance.paused {
         let until = match &pause.until {
@@ -253,7 +256,15 @@ fn trouble(instance: &InstanceStatus) -> Vec<String> {
     if let Some(incident) = &instance.incident {
         trouble.push(format!("incident {}", incident.id));
     }
+    if !instance.unsent.is_empty() {
+        trouble.push("alarms unsent".to_owned());
+    }
     trouble
+}
+
+fn unsent(alarms: usize, why: &str) -> String {
+    let alarms = counted(u64::try_from(alarms).unwrap_or(u64::MAX), "alarm");
+    format!("{alarms}, tried on; the last attempt: {why}")
 }
 
 fn alert() -> Style {

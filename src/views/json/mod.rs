@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 
 use self::event::EventJson;
 use self::facts::OperatorJson;
-use super::history::Row;
 use super::time::rfc3339;
+use super::{Sentence, operator_of, original_time};
 use crate::model::alarm::{AlarmKind, AlarmStatus};
 use crate::model::decision::{Decision, Note};
 use crate::model::effect::{Effect, EffectId};
@@ -36,7 +36,7 @@ pub struct RecordJson<'a> {
     boot: Shown<'a, BootId>,
     instance: &'a str,
     kind: &'static str,
-    summary: &'a str,
+    summary: String,
     original_at: Option<String>,
     event: EventJson<'a>,
     #[serde(flatten)]
@@ -47,10 +47,8 @@ pub struct RecordJson<'a> {
     operator: Option<OperatorJson<'a>>,
 }
 
-impl<'a> RecordJson<'a> {
-    /// The view of `record`; `row` is what [`super::history::Reader`] made of it.
-    #[must_use]
-    pub fn new(record: &'a Record, row: &'a Row) -> Self {
+impl<'a> From<&'a Record> for RecordJson<'a> {
+    fn from(record: &'a Record) -> Self {
         Self {
             schema: SCHEMA,
             seq: record.seq,
@@ -60,14 +58,14 @@ impl<'a> RecordJson<'a> {
             boot: Shown(&record.at.boot),
             instance: &record.instance,
             kind: record.event.kind(),
-            summary: &row.what,
-            original_at: row.original.map(|at| rfc3339(at.wall_us)),
+            summary: Sentence::new(&record.instance, &record.event).to_string(),
+            original_at: original_time(record).map(|at| rfc3339(at.wall_us)),
             event: EventJson::from(&record.event),
             decision: DecisionJson::new(record.seq, &record.decision),
             incident: record.incident,
             cause: record.cause,
             ruleset: record.ruleset,
-            operator: super::operator_of(&record.event).map(OperatorJson::from),
+            operator: operator_of(&record.event).map(OperatorJson::from),
         }
     }
 }

@@ -32,7 +32,7 @@ impl Link {
             .unwrap_or(Err(Error::Timeout))
     }
 
-    /// Which process answers; `None` until a [`probe`] over this link has seen it.
+    /// Which process answers; `None` until a [`probe`](super::probe) over this link has seen it.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
