@@ -1,4 +1,4 @@
-//! Format 1, frozen.
+//! Format 1: frozen from the first release on, and so is ruleset 1. Until then both may change under their number.
 //!
 //! - Numbers: bincode 1.3 varint. Below 251 one byte; else 251, 252, 253 and two, four, eight bytes
 //!   little endian. Signed ones zigzagged first. `u8` and `bool` one byte.
