@@ -129,6 +129,47 @@ fn what_cannot_be_imported_is_named_and_not_waited_for() {
     }
 }
 
+#[test]
+fn a_file_that_is_another_than_it_was_taken_for_is_refused() {
+    let desk = Desk::new();
+    desk.write("config.sh", "VIP=10.0.0.9\n");
+    desk.write("k.conf", "vrrp_instance A {\n    priority 100\n}\n");
+    desk.write("empty", "");
+    for (args, why) in [
+        (&["k.conf"][..], "k.conf sets none of VIP, LOCALIP, "),
+        (&["empty"], "empty sets none of VIP, LOCALIP, "),
+        (
+            &["config.sh", "--keepalived", "config.sh"],
+            "config.sh has no vrrp_instance: is it the old keepalived.conf?\n",
+        ),
+    ] {
+        let said = desk.refused(2, &[&["config", "import"], args].concat());
+        assert!(said.starts_with(&format!("error: {why}")), "{said}");
+    }
+}
+
+/// What `install` or `redis start` would stumble over later.
+#[test]
+fn what_this_host_lacks_is_told_by_the_check() {
+    let desk = Desk::new();
+    let toml = toml(&desk).replace("\"lo\"", "\"eth77\"");
+    desk.write(
+        "rha.toml",
+        toml.replace("[keepalived]", "[keepalived]\nuser = \"nobody-here\""),
+    );
+    let (code, _, said) = desk.rha(&["config", "check"]);
+    assert_eq!(code, 0, "{said}");
+    for lack in [
+        "rha.toml: warning: keepalived.user: there is no user \"nobody-here\" here\n",
+        "rha.toml: warning: instance.interface: there is no \"eth77\" here (instance \"redis\"); `ip link`",
+        "rha.toml: warning: instance.redis.start: there is no \"/nowhere/redis-server\" here",
+    ] {
+        assert!(said.contains(lack), "{said}");
+    }
+    let (_, _, elsewhere) = desk.rha(&["config", "check", "--node", "a"]);
+    assert!(!elsewhere.contains("there is no"), "{elsewhere}");
+}
+
 /// An agent without a Redis, and the directory that it runs in.
 struct Agent(Desk, Child);
 

@@ -21,7 +21,7 @@ fn refused(toml: &str) -> String {
 
 #[test]
 fn the_old_file_becomes_a_complete_one_with_clear_gaps() {
-    let imported = import(SHELL, "config.sh", &[]);
+    let imported = import(SHELL, "config.sh", &[]).unwrap();
     assert_eq!(
         imported.ignored,
         ["config.sh:5: ignored what stands behind LOCALIP=: <--- 本机IP, 告警通知将使用这个IP"]
@@ -48,7 +48,7 @@ fn the_old_keepalived_files_fill_gaps() {
         .map(|(file, statements)| OldConfig { file, statements })
         .collect();
     let shell = SHELL.replace("LOCALIP=    <---", "LOCALIP=192.168.192.37 #");
-    let imported = import(&shell, "config.sh", &old);
+    let imported = import(&shell, "config.sh", &old).unwrap();
     assert_eq!(imported.ignored, Vec::<String>::new());
     assert!(
         !imported.toml.contains("auth"),
@@ -98,7 +98,7 @@ fn order(shell: &str, old: &[&[Statement]]) -> Vec<String> {
             statements,
         })
         .collect();
-    let toml = import(shell, "config.sh", &old).toml;
+    let toml = import(shell, "config.sh", &old).unwrap().toml;
     let lines = toml
         .lines()
         .filter_map(|line| line.strip_prefix("address = "));
@@ -121,12 +121,17 @@ fn both_hosts_files_rank_the_nodes_alike() {
     // With both priorities it is they that rank.
     let high = unicast("10.0.0.10", "10.0.0.9", 100);
     let low = unicast("10.0.0.9", "10.0.0.10", 90);
-    assert_eq!(order("", &[&low, &high]), ["10.0.0.10", "10.0.0.9"]);
+    assert_eq!(
+        order("VIP=10.0.0.1", &[&low, &high]),
+        ["10.0.0.10", "10.0.0.9"]
+    );
 }
 
 #[test]
 fn recipients_are_taken_over() {
-    let toml = import("MAIL='a@b'\nPHONE=1\nALARM=http://h/a", "config.sh", &[]).toml;
+    let toml = import("MAIL='a@b'\nPHONE=1\nALARM=http://h/a", "config.sh", &[])
+        .unwrap()
+        .toml;
     assert!(toml.contains("mail_to = \"a@b\"\nsms_to = \"1\""), "{toml}");
 }
 
@@ -134,7 +139,7 @@ fn recipients_are_taken_over() {
 fn what_a_shell_would_have_to_find_out_is_to_be_filled_in() {
     let shell = "VIP=`hostname -i`\nALARM=$(cat url)\nPORT=7000\nPORT=$(cat port)\nMAIL=$(cat mail)\n\
                  SERVER=$BIN/redis-server\nCONFIG=/r.conf\n";
-    let imported = import(shell, "config.sh", &[]);
+    let imported = import(shell, "config.sh", &[]).unwrap();
     assert_eq!(
         imported.ignored,
         [
@@ -172,6 +177,7 @@ fn values_cannot_break_out_of_their_quotes() {
         "config.sh",
         &[],
     )
+    .unwrap()
     .toml;
     let lines = refused(&toml);
     assert!(!lines.contains("syntax"), "{lines}");

@@ -364,8 +364,9 @@ fn config_is_checked_shown_and_imported() {
     let said = host.run(&["config", "check", "--node", "lvs9"]);
     assert_eq!((said.code, said.out.as_str()), (2, ""));
     assert!(
-        said.err
-            .contains("node.name: \"lvs9\" is not a node of instance \"redis\""),
+        said.err.contains(
+            "node.name: \"lvs9\", of the command line, is not a node of instance \"redis\""
+        ),
         "{}",
         said.err
     );

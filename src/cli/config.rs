@@ -8,8 +8,11 @@ use clap::Subcommand;
 
 use crate::config::import::{OldConfig, import};
 use crate::config::{Config, file};
+use crate::keepalived::host;
 use crate::keepalived::load::load;
 use crate::text::plain;
+
+use super::render::Problem;
 
 /// Check, print or import the configuration
 #[derive(Debug, clap::Args)]
@@ -79,11 +82,16 @@ fn check(
 ) -> anyhow::Result<u8> {
     let config = Config::load_for(file, node)?;
     let mut remarks = config.remarks.clone();
+    let mut lacks = Vec::new();
     if node.is_none() {
         remarks.extend(config.host_remarks());
+        lacks = host::lacks(&config);
     }
     for remark in &remarks {
         writeln!(err, "{remark}")?;
+    }
+    for lack in &lacks {
+        writeln!(err, "{}: warning: {}", file.display(), plain(lack))?;
     }
     if remarks.iter().any(|remark| remark.fatal) {
         return Ok(2);
@@ -133,7 +141,8 @@ fn run_import(
             statements: &document.statements,
         })
         .collect();
-    let imported = import(&text, &file.to_string_lossy(), &old);
+    let imported = import(&text, &file.to_string_lossy(), &old)
+        .map_err(|mistaken| Problem::usage(mistaken.to_string()))?;
     for line in &imported.ignored {
         writeln!(err, "{}", plain(line))?;
     }

@@ -126,7 +126,10 @@ pub fn run<E: Into<anyhow::Error>>(
         ListForm::Table => {
             let is_empty = !render::history_table(screen, args.why, records, out)?;
             if is_empty && failed.is_none() {
-                writeln!(out, "no records")?;
+                match &args.instance {
+                    Some(name) => writeln!(out, "no records of instance {name:?}")?,
+                    None => writeln!(out, "no records")?,
+                }
             }
         }
         ListForm::Jsonl => render::history_json(false, records, out)?,

@@ -9,11 +9,13 @@ use clap::{Subcommand, ValueEnum};
 use crate::config::Config;
 use crate::keepalived::finding::{Finding, Severity};
 use crate::keepalived::host::Host;
-use crate::keepalived::install::{Installer, plan};
+use crate::keepalived::install::{self, Installer, plan};
 use crate::keepalived::lint::{Whose, fold, lint, lint_pair, whose};
 use crate::keepalived::load::{Document, load};
 use crate::keepalived::render::render;
 use crate::keepalived::verify::{ADVICE, verify};
+
+use super::render::{Problem, counted};
 
 /// Write, check or install keepalived's configuration
 #[derive(Debug, clap::Args)]
@@ -139,12 +141,16 @@ fn run_lint(
             writeln!(out)?;
         }
     }
-    let errors = found
+    let (errors, warnings): (Vec<_>, Vec<_>) = found
         .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .count();
-    writeln!(err, "{errors} errors, {} warnings", found.len() - errors)?;
-    Ok(if errors > 0 { 3 } else { 0 })
+        .partition(|finding| finding.severity == Severity::Error);
+    writeln!(
+        err,
+        "{}, {}",
+        counted(u64::try_from(errors.len())?, "error"),
+        counted(u64::try_from(warnings.len())?, "warning")
+    )?;
+    Ok(if errors.is_empty() { 0 } else { 3 })
 }
 
 fn findings(
@@ -230,7 +236,7 @@ fn install(args: &Install, config: &Config, out: &mut dyn Write) -> anyhow::Resu
     let installer = Installer::new(config, &args.root)?;
     if args.no_exec {
         writeln!(out, "did not ask keepalived about the new configuration")?;
-    } else if let Some(said) = installer.verify(&steps)? {
+    } else if let Some(said) = installer.verify(&steps).map_err(judged)? {
         writeln!(out, "keepalived accepts the new configuration")?;
         for finding in said {
             writeln!(out, "{finding}")?;
@@ -253,6 +259,16 @@ fn install(args: &Install, config: &Config, out: &mut dyn Write) -> anyhow::Resu
         out.write_all(NEXT.as_bytes())?;
     }
     Ok(0)
+}
+
+/// keepalived judges scripts by their owner, and by who asks.
+fn judged(refused: install::Error) -> anyhow::Error {
+    if rustix::process::geteuid().is_root() {
+        return refused.into();
+    }
+    Problem::failed(refused.to_string())
+        .hint("keepalived was not asked as root, and may judge otherwise then: run this as root.")
+        .into()
 }
 
 const NEXT: &str = "

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::client::Client;
 use super::pause::command_line;
-use super::render::Problem;
+use super::render::{Problem, counted};
 use super::{exit, locate, source};
 use crate::agent::api;
 use crate::agent::direct::Direct;
@@ -148,9 +148,18 @@ fn status(which: &Which, config: &Config, out: &mut dyn Write) -> anyhow::Result
                 let link = if seen.link_up { "up" } else { "down" };
                 write!(out, " of {master} (link {link})")?;
             }
-            _ => write!(out, " with {} replica(s)", seen.replicas_online)?,
+            _ => write!(
+                out,
+                " with {}",
+                counted(seen.replicas_online.into(), "replica")
+            )?,
         }
-        write!(out, ", offset {}, {} key(s)", seen.offset, seen.keys)?;
+        write!(
+            out,
+            ", offset {}, {}",
+            seen.offset,
+            counted(seen.keys, "key")
+        )?;
     }
     writeln!(out)?;
     if let Some(meaning) = explained(probe.grade.word()) {

@@ -37,13 +37,17 @@ pub(super) fn config(
     };
     across(&raw.instances, source);
     vips(&raw.instances, source);
-    let from_host = node.is_none() && raw.node.name.is_empty();
+    let origin = match node {
+        Some(_) => ", of the command line,",
+        None if raw.node.name.is_empty() => ", the host name,",
+        None => "",
+    };
     for (index, instance) in raw.instances.iter().enumerate() {
         let at = format!("instance.{index}");
         nodes::members(instance, &at, source);
         nodes::local(instance, &at, &this.name, source);
         nodes::families(instance, &at, raw.keepalived.transport, source);
-        listed(instance, &this.name, from_host, source);
+        listed(instance, &this.name, origin, source);
         follow(&raw.failover.follow, instance, &this.name, source);
     }
     let instances = raw.instances.into_iter().enumerate();
@@ -218,7 +222,7 @@ fn vips(instances: &[RawInstance], source: &Source) {
     }
 }
 
-fn listed(instance: &RawInstance, this: &str, from_host: bool, source: &Source) {
+fn listed(instance: &RawInstance, this: &str, origin: &str, source: &Source) {
     let names: Vec<_> = instance
         .nodes
         .iter()
@@ -227,7 +231,6 @@ fn listed(instance: &RawInstance, this: &str, from_host: bool, source: &Source) 
     if names.is_empty() || instance.nodes.iter().any(|node| node.name == this) {
         return;
     }
-    let origin = if from_host { ", the host name," } else { "" };
     source.wrong(
         "node.name",
         format!(

@@ -92,7 +92,8 @@ impl Hands {
                 .as_mut()
                 .and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended.filter(|status| !status.success()) {
-                let command = self.config.start.join(" ");
+                let command = [&self.config.start[..], &self.config.start_as_replica].concat();
+                let command = command.join(" ");
                 return Err(Outcome::Failed(format!(
                     "{status}: run it by hand to see why: {command}"
                 )));

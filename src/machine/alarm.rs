@@ -146,11 +146,14 @@ fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, 
             advice(kind)
         ),
         AlarmStatus::Resolved => format!(
-            "Node {} is {} for VIP {}, with {} replica(s) attached (incident {}).",
+            "Node {} is {} for VIP {}, with {} attached (incident {}).",
             state.settings.node,
             state.role,
             state.settings.vip,
-            state.replicas_online(),
+            match state.replicas_online() {
+                1 => "1 replica".to_owned(),
+                online => format!("{online} replicas"),
+            },
             incident.id
         ),
     };

@@ -89,7 +89,7 @@ fn verdict(world: &World, outages: &[u64], tallies: &[Tally]) -> anyhow::Result<
         "outages_ms": outages.iter().map(|&us| ms(us)).collect::<Vec<_>>(),
         "alarms": world.alarms.all().len(),
     });
-    Ok(Verdict { ok, figures })
+    Ok(Verdict::measured(ok, figures))
 }
 
 /// Nearest-rank percentile of sorted values.

@@ -349,6 +349,14 @@ impl Status {
     pub fn eligible(&self) -> bool {
         self.0["eligible"] == true
     }
+    /// It leads, or it follows over a link that was up at the last check.
+    pub fn in_place(&self) -> bool {
+        match self.role() {
+            "primary" => true,
+            "replica" => self.0["redis"]["link_up"] == true,
+            _ => false,
+        }
+    }
     /// All of it, in one line.
     pub fn line(&self) -> String {
         self.0.to_string()

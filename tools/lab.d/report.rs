@@ -31,6 +31,8 @@ pub fn say(line: impl Display) {
 pub struct Verdict {
     /// Everything was as it should be.
     pub ok: bool,
+    /// What was not is told already, and needs no logs to be understood.
+    pub told: bool,
     /// One JSON object with `ok` and whatever was measured.
     pub figures: Value,
 }
@@ -38,17 +40,28 @@ pub struct Verdict {
 impl Verdict {
     /// A run that could not be finished.
     pub fn failed(error: &anyhow::Error) -> Self {
+        Self::measured(false, json!({"ok": false, "error": format!("{error:#}")}))
+    }
+
+    /// A run that measured something.
+    pub fn measured(ok: bool, figures: Value) -> Self {
         Self {
-            ok: false,
-            figures: json!({"ok": false, "error": format!("{error:#}")}),
+            ok,
+            told: false,
+            figures,
         }
     }
 
     /// A run with nothing to measure.
     pub fn plain(ok: bool) -> Self {
+        Self::measured(ok, json!({"ok": ok}))
+    }
+
+    /// A run that told each thing that was not as it should be.
+    pub fn told(ok: bool) -> Self {
         Self {
-            ok,
-            figures: json!({"ok": ok}),
+            told: true,
+            ..Self::plain(ok)
         }
     }
 }

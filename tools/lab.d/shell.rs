@@ -55,7 +55,7 @@ pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
         }
         prompt(at_terminal);
     }
-    Ok(Verdict::plain(ok))
+    Ok(Verdict::told(ok))
 }
 
 fn prompt(at_terminal: bool) {

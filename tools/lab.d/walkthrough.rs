@@ -206,7 +206,7 @@ impl Walk<'_> {
             },
             "steps": self.steps.into_json(),
         });
-        Verdict { ok, figures }
+        Verdict::measured(ok, figures)
     }
 
     /// `rha redis start|stop` where the manual has `./redis.sh start|stop`.

@@ -39,7 +39,7 @@ pub fn within(
     let disk = stage::disk()?;
     let mut world = World::build(args, &disk)?;
     let result = world.bring_up().and_then(|()| work(&mut world));
-    if !matches!(&result, Ok(verdict) if verdict.ok) {
+    if !matches!(&result, Ok(verdict) if verdict.ok || verdict.told) {
         for host in &world.hosts {
             say(host.tails());
         }
@@ -158,8 +158,8 @@ impl World {
             let host = &self.hosts[index];
             let status = host.status()?;
             ensure!(
-                status.eligible(),
-                "{} is not eligible: {}",
+                status.eligible() && status.in_place(),
+                "{} is not eligible, or neither leads nor follows: {}",
                 host.name,
                 status.line()
             );

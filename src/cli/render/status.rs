@@ -122,7 +122,10 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
     }
     facts.push(("epoch", instance.epoch.to_string()));
     if let Some(guard) = &instance.barred_by {
-        facts.push(("gate", format!("a promotion would be barred by {guard}")));
+        facts.push((
+            "gate",
+            format!("{guard} does not hold: Redis would not be promoted"),
+        ));
     }
     if !instance.waiting_for.is_empty() {
         facts.push(("timers", instance.waiting_for.join(", ")));

@@ -35,10 +35,34 @@ pub struct OldConfig<'s> {
     pub statements: &'s [Statement],
 }
 
+/// A file that was taken for one of the old ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mistaken {
+    /// It sets none of the variables that the old scripts read.
+    #[error("{file} sets none of {known}: is it the old config.sh?", known = KNOWN.join(", "))]
+    NoVariables {
+        /// Its name.
+        file: String,
+    },
+    /// It configures no VRRP.
+    #[error("{file} has no vrrp_instance: is it the old keepalived.conf?")]
+    NoInstance {
+        /// Its name.
+        file: String,
+    },
+}
+
 /// Translates the text of `config.sh`, which came from `file`, with up to two old keepalived.confs.
-#[must_use]
-pub fn import(text: &str, file: &str, keepalived: &[OldConfig<'_>]) -> Imported {
+///
+/// # Errors
+/// One of the files is another than it was taken for.
+pub fn import(text: &str, file: &str, keepalived: &[OldConfig<'_>]) -> Result<Imported, Mistaken> {
     let shell::Assignments { values, ignored } = shell::assignments(text);
+    if !KNOWN.iter().any(|name| values.contains_key(*name)) {
+        return Err(Mistaken::NoVariables {
+            file: file.to_owned(),
+        });
+    }
     let mut ignored: Vec<_> = ignored
         .iter()
         .map(|(line, why)| format!("{file}:{line}: ignored {why}"))
@@ -46,10 +70,10 @@ pub fn import(text: &str, file: &str, keepalived: &[OldConfig<'_>]) -> Imported 
     for name in values.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
         ignored.push(format!("{file}: ignored {name}: rha has no key for it"));
     }
-    let old: Vec<_> = keepalived
+    let old = keepalived
         .iter()
-        .filter_map(|config| old_instance(config, &mut ignored))
-        .collect();
+        .map(|config| old_instance(config, &mut ignored))
+        .collect::<Result<Vec<_>, _>>()?;
     let writer = Writer {
         values: &values,
         file,
@@ -68,10 +92,10 @@ pub fn import(text: &str, file: &str, keepalived: &[OldConfig<'_>]) -> Imported 
             ));
         }
     }
-    Imported {
+    Ok(Imported {
         toml: writer.toml(),
         ignored,
-    }
+    })
 }
 
 /// What an old vrrp_instance tells of the new one.
@@ -85,16 +109,18 @@ struct OldInstance {
     vips: Vec<String>,
 }
 
-fn old_instance(config: &OldConfig<'_>, ignored: &mut Vec<String>) -> Option<OldInstance> {
+fn old_instance(
+    config: &OldConfig<'_>,
+    ignored: &mut Vec<String>,
+) -> Result<OldInstance, Mistaken> {
     let file = config.file;
     let mut instances = config
         .statements
         .iter()
         .filter(|found| found.keyword() == "vrrp_instance");
-    let Some(instance) = instances.next() else {
-        ignored.push(format!("{file}: ignored: there is no vrrp_instance in it"));
-        return None;
-    };
+    let instance = instances.next().ok_or_else(|| Mistaken::NoInstance {
+        file: file.to_owned(),
+    })?;
     for other in instances {
         ignored.push(format!(
             "{}: ignored vrrp_instance {}: one is taken from each file",
@@ -120,7 +146,7 @@ fn old_instance(config: &OldConfig<'_>, ignored: &mut Vec<String>) -> Option<Old
             })
             .collect()
     };
-    Some(OldInstance {
+    Ok(OldInstance {
         file: file.to_owned(),
         interface: word("interface"),
         router: word("virtual_router_id")

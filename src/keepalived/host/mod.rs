@@ -1,6 +1,7 @@
 //! What a keepalived.conf can find on this host: interfaces, accounts, rights, other keepaliveds. Read
 //! only, and nothing is kept: it is looked at once.
 
+mod lacks;
 mod process;
 mod units;
 
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::sys::socket::SockaddrStorage;
 use nix::unistd::{Group, User};
+
+pub use lacks::lacks;
 
 /// This host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
