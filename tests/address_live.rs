@@ -60,6 +60,11 @@ async fn addresses_are_listed_added_and_removed() {
         assert!(!netlink.remove(parsed, "lo").await.unwrap());
         assert!(!is_on(&netlink, address, "lo").await);
     }
+    // The kernel would keep the route to an IPv6 address that had a lifetime, and with it what comes from the
+    // other hosts' address at this host.
+    let routes = Command::new("ip").args(["-6", "route"]).output().unwrap();
+    let routes = String::from_utf8(routes.stdout).unwrap();
+    assert!(!routes.contains("2001:db8::161"), "{routes}");
     let error = netlink
         .add(VIP.parse().unwrap(), "eth77", HOUR)
         .await

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, CacheInfo};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, CacheInfo};
 use rtnetlink::packet_route::route::RouteType;
 use rtnetlink::{Handle, MulticastGroup, RouteMessageBuilder};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
@@ -109,6 +109,9 @@ impl Netlink {
         let mut add = self.0.address().add(index, ip, host_prefix(ip)).replace();
         let attributes = &mut add.message_mut().attributes;
         attributes.push(AddressAttribute::CacheInfo(cache));
+        // The kernel forgets to remove the prefix route of an IPv6 address with a lifetime (seen with 6.18): packets to
+        // the VIP would never leave this host again. It is not needed: the local route takes what arrives.
+        attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute));
         bounded(add.execute())
             .await
             .map_err(|error| refused(&what(), error))?;
