@@ -49,6 +49,11 @@ fn status_reads_well_for_one_and_for_many() {
         order: "send alarm redis-not-ready".to_owned(),
         why: "the endpoint answers 503".to_owned(),
     });
+    story.tell(Event::JournalFailed {
+        at: story.now,
+        why: "the disk is full".to_owned(),
+        over: false,
+    });
     let trouble = InstanceStatus::new("cache", &story.state);
     let one = status_of(vec![trouble.clone()], story.now);
     insta::assert_snapshot!("status_one", one);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rha::model::event::RedisRequest;
 use rha::model::redis::Endpoint;
+use rha::model::vrrp::VrrpState;
 
 use sim::{Boot, MS, Part, SECOND, VIP, World, address};
 
@@ -184,6 +185,20 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
             let node = find(world, node)?;
             world.repeat_line(node);
         }
+        ["journal", verb @ ("fails" | "returns"), node] => {
+            let node = find(world, node)?;
+            world.journal_fails(node, *verb == "returns");
+        }
+        ["stray", "line", word, node] => {
+            let node = find(world, node)?;
+            let state = match *word {
+                "MASTER" => VrrpState::Master,
+                "BACKUP" => VrrpState::Backup,
+                "FAULT" => VrrpState::Fault,
+                _ => return Err("MASTER, BACKUP or FAULT".to_owned()),
+            };
+            world.stray_line(node, state);
+        }
         ["lose", node, lines] => {
             let node = find(world, node)?;
             world.nodes[node].lose_lines = lines.parse().map_err(|_| "how many?")?;
@@ -233,6 +248,10 @@ fn redis(world: &mut World, verb: &str, node: &str, rest: &[&str]) -> Result<(),
                 "vip" => Endpoint {
                     host: VIP.to_owned(),
                     port: sim::PORT,
+                },
+                "nobody" => Endpoint {
+                    host: "127.0.0.1".to_owned(),
+                    port: 1,
                 },
                 name => address(find(world, name)?),
             };

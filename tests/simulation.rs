@@ -4,6 +4,7 @@
 
 mod sim;
 
+use rha::model::vrrp::VrrpState;
 use sim::rng::Rng;
 use sim::{Boot, MS, Part, SECOND, World, address};
 
@@ -112,6 +113,12 @@ impl Life {
             Harm::CutVrrp => world.nodes[node].vrrp_cut = true,
             Harm::PullCable => world.set_link(node, false),
             Harm::PlugCable => world.set_link(node, true),
+            Harm::StrayLine => {
+                // Without the VIP, FAULT instead of BACKUP shows nowhere.
+                let states = [VrrpState::Master, VrrpState::Backup, VrrpState::Fault];
+                let known = if world.nodes[node].vip { 3 } else { 2 };
+                world.stray_line(node, states[self.rng.below(known) as usize]);
+            }
             Harm::LoseLines => world.nodes[node].lose_lines = 1 + self.rng.below(3) as u32,
             Harm::PauseBriefly => world.pause(node, "simulated", Some(self.rng.below(20 * SECOND))),
             Harm::Pause => world.pause(node, "simulated", None),
@@ -263,6 +270,7 @@ enum Harm {
     PullCable,
     PlugCable,
     LoseLines,
+    StrayLine,
     PauseBriefly,
     Pause,
     FailRoleOrders,
@@ -284,7 +292,7 @@ enum ToRedis {
 }
 
 /// What the rules heal, some of it more often.
-const HARMS: [Harm; 35] = [
+const HARMS: [Harm; 36] = [
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),
@@ -319,6 +327,7 @@ const HARMS: [Harm; 35] = [
     Harm::FailRoleOrders,
     Harm::SlowRoleOrders,
     Harm::FailTrackFiles,
+    Harm::StrayLine,
     Harm::Write,
 ];
 

@@ -243,6 +243,9 @@ fn is_settled(state: &State) -> bool {
         || guard::Guard::OrderPending.holds(state)
         || state.unwritten
         || state.unheard
+        || state.journal_out.is_some()
+        // Somebody must be seen to serve: a link is up, too, to a Redis that is no master any more.
+        || alarm::is_out(state, AlarmKind::Unserved)
         || (state.is_pending(OrderKind::Track) && alarm::is_out(state, AlarmKind::EffectFailed))
         || state.keepalived == Some(false)
         || state.deadlines.contains_key(&Deadline::Retry)

@@ -64,13 +64,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         Event::VrrpNotified(notified) => notified_of(state, &notified.notification),
         Event::VipChanged { here } => {
             state.vip_here = *here;
-            // keepalived moves the VIP before it says so: a disagreement counts only if it lasts.
-            arm(
-                state,
-                stamp,
-                Deadline::Reconcile,
-                state.settings.reconcile_ms,
-            );
+            state.moved = true;
             Observed::default()
         }
         Event::KeepalivedChanged { running } => {
@@ -155,15 +149,19 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             RedisRequest::Stop => Trigger::StopAsked.into(),
             RedisRequest::Restart => Trigger::RestartAsked.into(),
         },
-        Event::JournalFailed { over: false, .. } | Event::JournalQuarantined { .. } => {
-            Trigger::JournalTrouble.into()
+        Event::JournalFailed { over, at, .. } => {
+            state.journal_out = (!over).then_some(*at);
+            match over {
+                true => Observed::default(),
+                false => Trigger::JournalTrouble.into(),
+            }
         }
+        Event::JournalQuarantined { .. } => Trigger::JournalTrouble.into(),
         Event::RedisExited { .. }
         | Event::ConfigRejected { .. }
         | Event::AgentStopping
         | Event::NotifyUnparsed { .. }
         | Event::ActedUnrecorded { .. }
-        | Event::JournalFailed { over: true, .. }
         | Event::SpoolDamaged { .. } => Observed::default(),
     }
 }
@@ -172,6 +170,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
 /// before `AgentReady`.
 fn started(state: &mut State, stamp: Stamp) -> Observed {
     state.live = false;
+    state.journal_out = None;
     state.orders.clear();
     state.unsent.clear();
     state.retries = 0;
@@ -239,6 +238,7 @@ fn notified_of(state: &mut State, notification: &Notification) -> Observed {
         return Observed::default();
     }
     state.unheard = false;
+    state.moved = false;
     let Word::State(word) = notification.word else {
         return Observed::default();
     };
@@ -265,24 +265,30 @@ fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
         Deadline::Redundancy => Trigger::RedundancyDue.into(),
         Deadline::KeepalivedGone => Trigger::KeepalivedLost.into(),
         Deadline::Repeat => Trigger::RepeatDue.into(),
+        // Another node serves, and the VIP is not here: it was a MASTER line that is not true.
+        Deadline::Conflict if !state.vip_here && state.peer_serves_now() => reconciled(state),
         Deadline::Conflict => Trigger::ConflictDue.into(),
         Deadline::PauseExpiry => {
             state.paused = None;
             Trigger::Review.into()
         }
-        Deadline::Reconcile => {
-            let note = believe_vip(state);
-            state.unheard |= note.is_some() && state.keepalived != Some(false);
-            let trigger = note.is_some().then(|| {
-                if state.is_vrrp_master() {
-                    Trigger::VipArrived
-                } else {
-                    Trigger::VipLeft
-                }
-            });
-            Observed { trigger, note }
-        }
+        Deadline::Reconcile => reconciled(state),
     }
+}
+
+/// The VIP is believed over keepalived's last word.
+fn reconciled(state: &mut State) -> Observed {
+    let note = believe_vip(state);
+    // Else it was a line that was not true.
+    state.unheard |= note.is_some() && state.moved && state.keepalived != Some(false);
+    let trigger = note.is_some().then(|| {
+        if state.is_vrrp_master() {
+            Trigger::VipArrived
+        } else {
+            Trigger::VipLeft
+        }
+    });
+    Observed { trigger, note }
 }
 
 /// A pause ends at a wall time; the timer is monotonic like all the others.

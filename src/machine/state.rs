@@ -61,10 +61,12 @@ pub struct State {
     pub unsent: BTreeMap<EffectId, String>,
     /// Failed tries of the present role order.
     pub retries: u32,
-    /// Two nodes claimed the VIP at the last event: see [`Self::vip_is_contested`].
-    pub contested: bool,
-    /// keepalived moved the VIP, and no line has arrived since.
+    /// The VIP moved, and no line has arrived since.
+    pub moved: bool,
+    /// keepalived moved the VIP, and no line has arrived for so long that it must be lost.
     pub unheard: bool,
+    /// Since when the journal cannot be written. Only ever set between two records.
+    pub journal_out: Option<At>,
     /// A track file could not be written, or was written by an earlier agent: write both again.
     pub unwritten: bool,
     /// What the `eligible` file ought to say.
@@ -189,8 +191,9 @@ impl Default for State {
             eligible: None,
             bias: None,
             partial: None,
-            contested: false,
+            moved: false,
             unheard: false,
+            journal_out: None,
             deadlines: BTreeMap::new(),
             paused: None,
             incident: None,
@@ -273,12 +276,14 @@ impl State {
         self.peers.values().filter(attached).count()
     }
 
-    /// The VIP is here although keepalived runs, said BACKUP last, and another node serves: somebody put it here.
+    /// The VIP came here although keepalived runs and had said that it is not, and another node serves: somebody put it
+    /// here.
     #[must_use]
     pub fn vip_is_contested(&self) -> bool {
         self.vip_here
+            && self.moved
             && self.keepalived == Some(true)
-            && self.vrrp == Some(VrrpState::Backup)
+            && self.vrrp.is_some_and(|vrrp| vrrp != VrrpState::Master)
             && self.peer_serves_now()
     }
 

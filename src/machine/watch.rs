@@ -11,13 +11,14 @@ use crate::model::role::Role;
 pub(super) fn watch(state: &mut State, stamp: Stamp) {
     let settings = &state.settings;
     let (reconcile_ms, unserved_ms) = (settings.reconcile_ms, settings.unserved_ms);
-    let contested = state.vip_is_contested();
-    if contested || state.vip_here == state.is_vrrp_master() {
-        state.deadlines.remove(&Deadline::Reconcile);
-    } else if state.contested {
-        arm(state, stamp, Deadline::Reconcile, reconcile_ms);
-    }
-    state.contested = contested;
+    // keepalived moves the VIP before it says so, and either may be late: a disagreement counts only if it lasts.
+    // A VIP that was never seen here may be on an interface that is not looked at: then the line counts.
+    let disagree = match (state.vip_here, state.is_vrrp_master()) {
+        (true, false) => !state.vip_is_contested(),
+        (false, true) => state.moved,
+        (true, true) | (false, false) => false,
+    };
+    run(state, stamp, Deadline::Reconcile, disagree, reconcile_ms);
     let conflicts = is_conflict(state) && !is_out(state, AlarmKind::TwoPrimaries);
     run(state, stamp, Deadline::Conflict, conflicts, unserved_ms);
     if state.role == Role::Primary && !Guard::Lonely.holds(state) {

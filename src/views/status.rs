@@ -96,6 +96,8 @@ pub struct InstanceStatus {
     pub waiting_for: Vec<String>,
     /// Orders without an outcome.
     pub orders_pending: usize,
+    /// Since when the journal of this node cannot be written, RFC 3339 in UTC. Said by one instance for all.
+    pub journal_out: Option<String>,
     /// Alarms that could not be sent yet, oldest first. They are tried on.
     pub unsent: Vec<UnsentStatus>,
 }
@@ -205,6 +207,7 @@ impl InstanceStatus {
                 .map(|deadline| deadline.word().to_owned())
                 .collect(),
             orders_pending: state.orders.len(),
+            journal_out: state.journal_out.map(|at| rfc3339(at.wall_us)),
             unsent: state.unsent.iter().map(UnsentStatus::from).collect(),
         }
     }
@@ -218,6 +221,7 @@ impl InstanceStatus {
             && self.incident.is_none()
             && self.paused.is_none()
             && self.unsent.is_empty()
+            && self.journal_out.is_none()
             && self.keepalived != Some(false)
     }
 }

@@ -129,6 +129,12 @@ impl World {
         self.inform(node, 0, Event::Configured(settings));
     }
 
+    /// Its journal cannot be written any more, or again. Decisions are kept all the same here.
+    pub fn journal_fails(&mut self, node: usize, over: bool) {
+        let (at, why) = (self.at(node), "the disk is full".to_owned());
+        self.inform(node, 0, Event::JournalFailed { at, why, over });
+    }
+
     /// Tells the agent something in a while; nobody hears it where no agent runs then.
     pub(super) fn inform(&mut self, node: usize, us: u64, event: Event) {
         let life = self.nodes[node].agent.life;

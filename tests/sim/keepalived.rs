@@ -102,6 +102,11 @@ impl World {
         }
     }
 
+    /// A line that is not true: late, out of order, or somebody's who tries the notify script by hand.
+    pub fn stray_line(&mut self, node: usize, state: VrrpState) {
+        self.write_line(node, Word::State(state));
+    }
+
     /// A track file or the cable changed.
     pub(super) fn keepalived_notices(&mut self, node: usize, us: u64) {
         let life = self.nodes[node].keepalived.life;

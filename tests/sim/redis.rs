@@ -175,6 +175,7 @@ impl World {
         redis.replid2 = std::mem::replace(&mut redis.replid, replid);
         redis.second_offset = redis.offset + 1;
         redis.attempt += 1;
+        self.drop_replicas_of(node);
         self.settle_links();
         Ok(())
     }
@@ -289,7 +290,8 @@ impl World {
             && !self.is_stalled(from, Part::Redis)
     }
 
-    /// Cuts the links whose other end is gone. A hung master keeps its replicas until the VIP moves.
+    /// Cuts the links whose other end is gone. A hung master keeps its replicas until the VIP moves; and one that is
+    /// made a replica itself does not disconnect them (replicationSetMaster in replication.c).
     pub(super) fn settle_links(&mut self) {
         for node in 0..self.nodes.len() {
             let redis = &self.nodes[node].redis;
@@ -297,12 +299,23 @@ impl World {
                 continue;
             };
             let other = &self.nodes[from].redis;
-            let serves = other.running && other.role == RedisRole::Master;
+            let is_up = matches!(redis.link, Link::Up { .. });
+            let serves = other.running && (is_up || other.role == RedisRole::Master);
             let target = redis
                 .master
                 .as_ref()
                 .and_then(|master| self.resolve(node, master));
             if !redis.running || !serves || target != Some(from) {
+                self.nodes[node].redis.link = Link::Down;
+                self.connect_in(node, SECOND);
+            }
+        }
+    }
+
+    /// They have to learn its new identity (replicationUnsetMaster in replication.c).
+    fn drop_replicas_of(&mut self, master: usize) {
+        for node in 0..self.nodes.len() {
+            if matches!(self.nodes[node].redis.link, Link::Up { from } if from == master) {
                 self.nodes[node].redis.link = Link::Down;
                 self.connect_in(node, SECOND);
             }

@@ -7,6 +7,7 @@ use std::iter;
 use anstyle::{AnsiColor, Style};
 
 use super::{Cell, Columns, Screen, counted, role_style, thousands, wrap};
+use crate::model::record::Seq;
 use crate::views::explained;
 use crate::views::status::{InstanceStatus, PeerStatus, RedisStatus, Status};
 
@@ -94,7 +95,7 @@ fn block(instance: &InstanceStatus, screen: &Screen, out: &mut dyn Write) -> io:
     writeln!(out, "{name}: {style}{role}{style:#}{since}")?;
     for (word, text) in facts(instance, screen) {
         let style = match word {
-            "unsent" | "paused" | "incident" => alert(),
+            "journal" | "unsent" | "paused" | "incident" => alert(),
             _ => Style::new(),
         };
         for (index, text) in wrap(&text, screen.width.saturating_sub(15))
@@ -136,6 +137,12 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
             format!("{} without an outcome", instance.orders_pending),
         ));
     }
+    if let Some(since) = &instance.journal_out {
+        facts.push((
+            "journal",
+            format!("cannot be written since {}", screen.local(since)),
+        ));
+    }
     if let Some(last) = instance.unsent.last() {
         facts.push(("unsent", unsent(instance.unsent.len(), &last.why)));
     }
@@ -149,7 +156,7 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
     if let Some(incident) = &instance.incident {
         let mut text = format!(
             "{}, open since {}",
-            incident.id,
+            Seq(incident.id),
             screen.local(&incident.opened)
         );
         if !incident.alarms.is_empty() {
@@ -257,7 +264,10 @@ fn trouble(instance: &InstanceStatus) -> Vec<String> {
         trouble.push("paused".to_owned());
     }
     if let Some(incident) = &instance.incident {
-        trouble.push(format!("incident {}", incident.id));
+        trouble.push(format!("incident {}", Seq(incident.id)));
+    }
+    if instance.journal_out.is_some() {
+        trouble.push("no journal".to_owned());
     }
     if !instance.unsent.is_empty() {
         trouble.push("alarms unsent".to_owned());
