@@ -173,3 +173,73 @@ fn a_journal_with_a_hole() {
         assert!(!host.damaged(line).is_empty(), "{line}");
     }
 }
+
+/// What the journal has lost is in the black box, in every form that history has.
+#[test]
+fn the_black_box_of_a_journal_that_is_gone() {
+    let host = Host::new();
+    let forms = ["jsonl", "json", "csv", "table"];
+    let narrowed = [
+        " -n 0",
+        " -n 3",
+        " -n 0 --kind redis-probed",
+        " -n 0 --rule promoted",
+        " --since 2026-08-03T06:00:10Z --until 2026-08-03T07:00:00Z",
+        " --instance nobody",
+    ];
+    let lines: Vec<String> = forms
+        .iter()
+        .flat_map(|form| {
+            narrowed
+                .iter()
+                .map(move |which| format!("history --output {form}{which}"))
+        })
+        .collect();
+    let told: Vec<_> = lines.iter().map(|line| host.rha(line)).collect();
+    assert!(told.iter().all(|(exit, ..)| *exit == Some(0)), "{told:?}");
+    let jsonl = &told[0].1;
+    // Two files, and a line that is being written.
+    let middle = jsonl.match_indices('\n').nth(10).unwrap().0 + 1;
+    fs::create_dir(host.path("state/blackbox")).unwrap();
+    fs::write(
+        host.path("state/blackbox/records.3.jsonl"),
+        &jsonl[..middle],
+    )
+    .unwrap();
+    let rest = format!("{}{{\"schema\":1,", &jsonl[middle..]);
+    fs::write(host.path("state/blackbox/records.jsonl"), &rest).unwrap();
+    host.damage(|log| log.fill(0xa5));
+    let (exit, _, err) = host.rha("history");
+    let hint = "hint: `rha history --blackbox` shows";
+    assert!(exit == Some(3) && err.contains(hint), "{err}");
+
+    fs::remove_dir_all(host.path("state/journal")).unwrap();
+    for (line, told) in lines.iter().zip(&told) {
+        assert_eq!(host.rha(&format!("{line} --blackbox")), *told, "{line}");
+    }
+    let place = host.path("state/blackbox");
+    let line = format!("history -n 0 --output jsonl --blackbox {}", place.display());
+    // Without a configuration, and of one file.
+    fs::write(host.path("rha.toml"), "").unwrap();
+    assert_eq!(host.rha(&line).1, *jsonl);
+    assert_eq!(
+        host.rha(&format!("{line}/records.3.jsonl")).1,
+        jsonl[..middle]
+    );
+    // What is damaged is passed over, and counted.
+    fs::write(place.join("records.3.jsonl"), &jsonl[..middle - 9]).unwrap();
+    fs::write(place.join("records.4.jsonl"), [0xff, b'\n']).unwrap();
+    let (exit, out, err) = host.rha(&line);
+    let before = jsonl.match_indices('\n').nth(9).unwrap().0 + 1;
+    assert_eq!(out, format!("{}{}", &jsonl[..before], &jsonl[middle..]));
+    assert_eq!(exit, Some(3), "{err}");
+    assert!(
+        err.contains("2 lines of the black box cannot be read"),
+        "{err}"
+    );
+    let (exit, _, err) = host.rha("history --blackbox /nowhere");
+    assert!(
+        exit == Some(1) && err.contains("there is no black box at /nowhere"),
+        "{err}"
+    );
+}

@@ -172,6 +172,26 @@ fn each_mistake_has_its_line() {
         ),
         (
             "[node]",
+            "[blackbox]\nkeep = \"64MB\"\n[node]",
+            "rha.toml:2: blackbox.keep: \"64MB\" is not a size; a whole number and KiB, MiB, GiB or TiB, such as \"64MiB\", or \"0\" for none",
+        ),
+        (
+            "[node]",
+            "[blackbox]\nkeep = 0\n[node]",
+            "rha.toml:2: blackbox.keep: must be a size in quotes, such as \"64MiB\", or \"0\" for none",
+        ),
+        (
+            "[node]",
+            "[blackbox]\nfile = \"1KiB\"\n[node]",
+            "rha.toml:2: blackbox.file: \"1KiB\" is out of range; \"64KiB\" to \"64GiB\"",
+        ),
+        (
+            "[node]",
+            "[blackbox]\nkeep = \"10MiB\"\nfile = \"6MiB\"\n[node]",
+            "rha.toml:3: blackbox.file: \"6MiB\" is out of range for blackbox.keep; \"40KiB\" to \"5MiB\"",
+        ),
+        (
+            "[node]",
             "[health]\ninterval = \"1sec\"\n[node]",
             "rha.toml:2: health.interval: \"1sec\" is not a duration; a whole number and ms, s, m, h or d, such as \"250ms\"",
         ),
@@ -471,7 +491,7 @@ fn what_is_quoted_stays_on_its_line_and_commands_no_terminal() {
     );
     assert_eq!(
         refusal("[node]", "\"a\\u202e\\n\" = 1\n[node]"),
-        "rha.toml:1: a\\u{202e}\\n: unknown key; allowed here: node, paths, keepalived, health, failover, alarm, instance"
+        "rha.toml:1: a\\u{202e}\\n: unknown key; allowed here: node, paths, blackbox, keepalived, health, failover, alarm, instance"
     );
     let syntax = refusal("[node]", "\u{7}[node]");
     assert!(
@@ -563,4 +583,18 @@ fn durations_are_typed() {
     let config = parse(SHIPPED).unwrap();
     assert_eq!(config.health.interval, Duration::from_secs(1));
     assert_eq!(config.alarm.repeat, Duration::from_secs(4 * 3600));
+}
+
+#[test]
+fn the_black_box_can_be_left_out() {
+    let config = parse(SHIPPED).unwrap();
+    assert_eq!(
+        (config.black_box.keep, config.black_box.file),
+        (64 << 20, 8 << 20)
+    );
+    for none in ["0", "", "0MiB"] {
+        let config = parse(&format!("{SMALL}[blackbox]\nkeep = '{none}'\n")).unwrap();
+        assert_eq!(config.black_box.keep, 0);
+        assert!(config.show().unwrap().contains("keep = \"0\""));
+    }
 }

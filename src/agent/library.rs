@@ -95,6 +95,12 @@ impl Library {
         Some(Lent { reader, recalled })
     }
 
+    /// Tells when readers are to be given back: what is lent behind that may be of another journal.
+    #[must_use]
+    pub fn recalls(&self) -> watch::Receiver<u64> {
+        self.recalls.subscribe()
+    }
+
     /// Lets go of a journal: its errors stick to the handle, and only when every reader is gone can it be
     /// opened again. Ends when its thread does, which a dying disk may delay.
     pub fn close(&self, committer: Committer) -> JoinHandle<()> {

@@ -4,6 +4,7 @@
 //! a thread of its own; everything that waits is a task that ends in an event.
 
 pub mod api;
+pub mod blackbox;
 mod board;
 mod clock;
 mod connections;
@@ -31,6 +32,7 @@ use tokio::net::UnixDatagram;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use blackbox::BlackBox;
 use clock::Clock;
 use intake::Intake;
 use library::Library;
@@ -104,6 +106,7 @@ struct Agent {
     clock: Clock,
     pilot: Pilot,
     board: board::Shared,
+    black_box: Option<BlackBox>,
     intake: Intake,
     /// What was said last of a spool that cannot be read.
     spool_error: String,
@@ -314,6 +317,10 @@ impl Agent {
         doorstep::say_stopping();
         self.take(vec![of("", Event::AgentStopping)]).await;
         self.pilot.hands().stop().await;
+        if let Some(black_box) = self.black_box.take() {
+            // What it cannot write now it writes after the next start.
+            let _ = tokio::time::timeout(STOP_PATIENCE, black_box.stop()).await;
+        }
         if let Some(committer) = self.pilot.close_journal() {
             let closing = self.library.close(committer);
             if tokio::time::timeout(STOP_PATIENCE, closing).await.is_err() {

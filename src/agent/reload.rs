@@ -35,6 +35,9 @@ impl Agent {
         if config.paths != self.config.paths || config.node != self.config.node {
             anyhow::bail!("[paths] and [node] cannot change while the agent runs: restart it");
         }
+        if config.black_box != self.config.black_box {
+            anyhow::bail!("[blackbox] cannot change while the agent runs: restart it");
+        }
         let hands = Hands::new(&config, &self.fact_sender, Some(self.pilot.hands()))?;
         let senses = Senses::start(&config, &hands.nerves(), &self.fact_sender).await?;
         hands.prepare(&config, Some(self.pilot.hands())).await;

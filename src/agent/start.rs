@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::Context;
 use tokio::sync::mpsc;
 
+use super::blackbox::BlackBox;
 use super::board::{self, Board};
 use super::clock::Clock;
 use super::doorstep::{self, Bound};
@@ -59,6 +60,7 @@ impl Agent {
             library.opened(reader);
         }
         let pilot = Pilot::new(clock, board.clone(), committer, hands);
+        let black_box = BlackBox::start(&config, &pilot.committed(), library.clone());
         let app = serve::App::new(
             &config.node.name,
             board.clone(),
@@ -75,6 +77,7 @@ impl Agent {
             clock,
             pilot,
             board,
+            black_box,
             intake,
             spool_error: String::new(),
             senses,
@@ -116,6 +119,15 @@ impl Agent {
         if let Some(Quarantined { path, why }) = quarantined {
             let path = path.display().to_string();
             tracing::error!(path, why, "the journal was damaged and is set aside");
+            let why = if self.config.black_box.keep == 0 {
+                why
+            } else {
+                let black_box = self.config.paths.black_box();
+                format!(
+                    "{why}; what it told is in the black box, {} (rha history --blackbox)",
+                    black_box.display()
+                )
+            };
             self.decide_once_ready(Event::JournalQuarantined { path, why });
         }
     }

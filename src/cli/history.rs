@@ -1,6 +1,7 @@
 //! `rha history`: what happened, what was decided about it, and why.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -11,13 +12,14 @@ use super::render::{self, ListForm, Problem, Screen};
 use super::source::readable;
 use crate::machine::table::TABLE;
 use crate::model::event::Event;
-use crate::model::record::Record;
 use crate::views::history::Filter;
+use crate::views::line::Entry;
 
 /// List what happened, what was decided about it, and why
 ///
 /// The last 50 records, oldest first. Health checks that say what the check before them said are left out,
-/// unless --all asks for them. Exit status: 3 if the journal is damaged; what can be read of it is shown.
+/// unless --all asks for them. Exit status: 3 if the journal is damaged; what can be read of it is shown, and
+/// --blackbox shows what was recorded nevertheless.
 ///
 /// Example: `rha history --since "10m ago" --why`
 ///
@@ -56,6 +58,10 @@ pub struct HistoryArgs {
     /// Explain each row of the table: why, what was ordered, and by whom
     #[arg(long)]
     pub why: bool,
+
+    /// Read the black box, not the journal: the files in DIR, or one file [default: blackbox/ in paths.state]
+    #[arg(long, value_name = "DIR", conflicts_with = "all")]
+    pub blackbox: Option<Option<PathBuf>>,
 
     /// How to print it
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
@@ -114,10 +120,10 @@ impl HistoryArgs {
 ///
 /// # Errors
 /// Those of the source and of `out`.
-pub fn run<E: Into<anyhow::Error>>(
+pub fn run<R: Entry, E: Into<anyhow::Error>>(
     args: &HistoryArgs,
     screen: &Screen,
-    source: impl Iterator<Item = Result<Record, E>>,
+    source: impl Iterator<Item = Result<R, E>>,
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     let mut failed = None;

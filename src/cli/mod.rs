@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 
+mod blackbox;
 mod check;
 mod client;
 pub mod completions;
@@ -123,12 +124,17 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Command::Status(args) => status::run(args, &paths()?, out),
         Command::History(args) => {
             let filter = args.filter(&jiff::ZonedDateTime::now())?;
-            history::run(
-                args,
-                &Screen::detect(),
-                source::history(&paths()?, &filter)?,
-                out,
-            )
+            let screen = Screen::detect();
+            let place = match &args.blackbox {
+                None => {
+                    let records = source::history(&paths()?, &filter)?;
+                    return history::run(args, &screen, records, out);
+                }
+                // Needs no configuration: it may be the box of another host.
+                Some(Some(place)) => place.clone(),
+                Some(None) => paths()?.black_box(),
+            };
+            history::run(args, &screen, blackbox::history(&place, &filter)?, out)
         }
         Command::Replay(args) => replay::run(args, source::records(&paths()?)?, out),
         Command::Verify(args) => verify::run(args, &source::verify(&paths()?)?, out),

@@ -53,11 +53,12 @@ pub fn records(paths: &Paths) -> anyhow::Result<Records> {
         let frames = FrameReader::new(client.open(api::FRAMES)?)?;
         return Ok(Box::new(frames.map(|record| Ok(record?))));
     }
+    let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
     let records = reader.records(Seq(1));
     let lost = iter::once_with(move || reader.check_end().err()).flatten();
     let records = records.chain(lost.map(Err));
-    Ok(Box::new(records.map(|record| record.map_err(unread))))
+    Ok(Box::new(records.map(move |record| record.map_err(unread))))
 }
 
 /// The records that a query asks for, oldest first; damage is the last item.
@@ -72,6 +73,7 @@ pub fn history(paths: &Paths, filter: &Filter) -> anyhow::Result<Records> {
             lines.map(|line| Ok(serde_json::from_str(&line?)?)),
         ));
     }
+    let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
     let mut found = Vec::new();
     let looked = lookup::each(&reader, filter, |record| {
@@ -84,20 +86,27 @@ pub fn history(paths: &Paths, filter: &Filter) -> anyhow::Result<Records> {
 }
 
 /// Why the journal, or the rest of it, cannot be read: damage is trouble that was found, all else a failure.
-fn unread(error: Error) -> anyhow::Error {
-    match error {
+fn unread(paths: &Paths) -> impl Fn(Error) -> anyhow::Error + Copy + use<> {
+    let has_black_box = paths.black_box().is_dir();
+    move |error| match error {
         Error::Damaged { .. } => {
-            Problem::trouble(format!("{error}; `rha verify` tells more")).into()
+            let problem = Problem::trouble(format!("{error}; `rha verify` tells more"));
+            if has_black_box {
+                let hint = "`rha history --blackbox` shows what was recorded, from plain files.";
+                problem.hint(hint).into()
+            } else {
+                problem.into()
+            }
         }
         _ => error.into(),
     }
 }
 
 /// The records before the first error. That is kept in `failed`: what was read is worth telling, whatever came then.
-pub fn readable<E: Into<anyhow::Error>>(
-    source: impl Iterator<Item = Result<Record, E>>,
+pub fn readable<R, E: Into<anyhow::Error>>(
+    source: impl Iterator<Item = Result<R, E>>,
     failed: &mut Option<anyhow::Error>,
-) -> impl Iterator<Item = Record> {
+) -> impl Iterator<Item = R> {
     source.map_while(|record| match record {
         Ok(record) => Some(record),
         Err(error) => {

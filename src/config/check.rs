@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::document::Source;
 use super::nodes;
 use super::read::{RawConfig, RawInstance};
+use super::size::show_size;
 use super::types::{
-    Alarms, Config, Follow, Health, Instance, Keepalived, SinkKind, ThisNode, VrrpVersion,
+    Alarms, BlackBox, Config, Follow, Health, Instance, Keepalived, SinkKind, ThisNode, VrrpVersion,
 };
 use super::value::show_duration;
 
@@ -28,6 +29,7 @@ pub(super) fn config(
             "is the same directory as paths.runtime; each its own",
         );
     }
+    black_box(raw.black_box, source);
     sinks(&raw.alarm, source);
     if raw.instances.is_empty() {
         source.wrong("instance", "there is none; one [[instance]] for each VIP");
@@ -56,6 +58,7 @@ pub(super) fn config(
         file: file.to_owned(),
         node: this,
         paths: raw.paths,
+        black_box: raw.black_box,
         keepalived: raw.keepalived,
         health: raw.health,
         failover: raw.failover,
@@ -123,6 +126,23 @@ fn health(health: &Health, source: &Source) {
         source.wrong(
             "health.slow",
             format!("\"{slow}\" is longer than health.timeout; at most \"{timeout}\""),
+        );
+    }
+}
+
+/// Files enough that the oldest can go, and not more than a reader can have open.
+fn black_box(BlackBox { keep, file }: BlackBox, source: &Source) {
+    const FILES_MAX: u64 = 256;
+    const KIB: u64 = 1 << 10;
+    if keep > 0 && !(2 * file..=FILES_MAX * file).contains(&keep) {
+        let most = show_size(keep / 2 / KIB * KIB);
+        let least = show_size(keep.div_ceil(FILES_MAX).next_multiple_of(KIB));
+        source.wrong(
+            "blackbox.file",
+            format!(
+                "\"{}\" is out of range for blackbox.keep; \"{least}\" to \"{most}\"",
+                show_size(file)
+            ),
         );
     }
 }

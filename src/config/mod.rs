@@ -20,6 +20,7 @@ mod read;
 mod secret;
 mod settings;
 mod show;
+mod size;
 mod spoiled;
 pub(crate) mod suggest;
 mod types;
@@ -34,8 +35,8 @@ pub use file::Unreadable;
 pub use problem::{Place, Problem};
 pub use secret::{Secret, SecretError};
 pub use types::{
-    Alarms, Config, Failover, Follow, Health, Instance, Keepalived, Member, Paths, Redis, Sink,
-    SinkKind, ThisNode, Transport, VrrpVersion,
+    Alarms, BlackBox, Config, Failover, Follow, Health, Instance, Keepalived, Member, Paths, Redis,
+    Sink, SinkKind, ThisNode, Transport, VrrpVersion,
 };
 pub use value::parse_duration;
 

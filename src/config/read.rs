@@ -9,10 +9,10 @@ use toml::de::DeValue;
 use super::document::Table;
 use super::spoiled::{RUNTIME, STATE};
 use super::types::{
-    Alarms, Failover, Follow, Health, Keepalived, Paths, Redis, Sink, SinkKind, ThisNode,
+    Alarms, BlackBox, Failover, Follow, Health, Keepalived, Paths, Redis, Sink, SinkKind, ThisNode,
     Transport, VrrpVersion,
 };
-use super::value;
+use super::{size, value};
 use crate::model::redis::Grade;
 
 /// Most instances on one node.
@@ -45,6 +45,7 @@ pub(super) struct RawMember {
 pub(super) struct RawConfig {
     pub(super) node: ThisNode,
     pub(super) paths: Paths,
+    pub(super) black_box: BlackBox,
     pub(super) keepalived: Keepalived,
     pub(super) health: Health,
     pub(super) failover: Failover,
@@ -56,6 +57,7 @@ pub(super) struct RawConfig {
 pub(super) fn document(mut root: Table<'_>) -> Option<RawConfig> {
     let node = node(root.table("node"));
     let paths = paths(root.table("paths"));
+    let black_box = black_box(root.table("blackbox"));
     let keepalived = keepalived(root.table("keepalived"));
     let health = health(root.table("health"));
     let failover = failover(root.table("failover"));
@@ -66,6 +68,7 @@ pub(super) fn document(mut root: Table<'_>) -> Option<RawConfig> {
     Some(RawConfig {
         node: node?,
         paths: paths?,
+        black_box: black_box?,
         keepalived: keepalived?,
         health: health?,
         failover: failover?,
@@ -87,6 +90,16 @@ fn paths(mut table: Table<'_>) -> Option<Paths> {
     Some(Paths {
         state: state?,
         runtime: runtime?,
+    })
+}
+
+fn black_box(mut table: Table<'_>) -> Option<BlackBox> {
+    let keep = table.or("keep", 64 << 20, size::size_or_none("1MiB", "1TiB"));
+    let file = table.or("file", 8 << 20, size::size("64KiB", "64GiB"));
+    table.close();
+    Some(BlackBox {
+        keep: keep?,
+        file: file?,
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::problem::{Place, Problem};
-use super::show;
+use super::{show, size};
 use crate::model::redis::{Endpoint, Grade};
 
 /// The effective configuration of one node.
@@ -23,6 +23,9 @@ pub struct Config {
     pub node: ThisNode,
     /// `[paths]`
     pub paths: Paths,
+    /// `[blackbox]`
+    #[serde(rename = "blackbox")]
+    pub black_box: BlackBox,
     /// `[keepalived]`
     pub keepalived: Keepalived,
     /// `[health]`
@@ -53,6 +56,17 @@ pub struct Paths {
     pub state: PathBuf,
     /// Need not survive a reboot.
     pub runtime: PathBuf,
+}
+
+/// Every notable record as a line of JSON, in plain files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BlackBox {
+    /// What all files take together, in bytes: zero if there is to be none, else at least twice `file`.
+    #[serde(serialize_with = "size::serialize")]
+    pub keep: u64,
+    /// What one file takes, in bytes; at least a 256th of `keep`.
+    #[serde(serialize_with = "size::serialize")]
+    pub file: u64,
 }
 
 /// How keepalived is run and configured.
@@ -311,6 +325,12 @@ impl Paths {
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         self.state.join("journal")
+    }
+
+    /// The notable records as JSON lines.
+    #[must_use]
+    pub fn black_box(&self) -> PathBuf {
+        self.state.join("blackbox")
     }
 
     /// Notify lines on their way in.

@@ -215,7 +215,10 @@ fn advice(kind: AlarmKind) -> &'static str {
             "Look at the interface and at keepalived's log; reload keepalived if the directory of the track files \
              was replaced."
         }
-        AlarmKind::JournalTrouble => "Look at rha's log; rha verify checks the journal.",
+        AlarmKind::JournalTrouble => {
+            "Look at rha's log; rha verify checks the journal, and rha history --blackbox tells what a damaged one \
+             cannot."
+        }
         AlarmKind::TwoPrimaries => {
             "Writes to one of them will be lost. Look at both with rha status: stop keepalived on the one that is to \
              give way, and see why the two do not hear each other's adverts."

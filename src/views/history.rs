@@ -1,15 +1,14 @@
 //! History: which records a reader asks for, and one row in plain words for each.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::quiet::{Subject, alike, check_of};
+use super::quiet::LastChecks;
 use super::sentence::{Sentence, operator_of, original_time};
 use crate::machine::table;
-use crate::model::decision::Transition;
+use crate::model::decision::{RuleId, Transition};
 use crate::model::record::{IncidentId, Record, Seq};
-use crate::model::redis::Probe;
 use crate::model::time::At;
 
 pub use super::latest::latest;
@@ -46,6 +45,22 @@ impl Filter {
 
     /// The record is asked for, unless it is a quiet check.
     pub(super) fn matches(&self, record: &Record) -> bool {
+        self.wants(
+            record.at.wall_us,
+            record.event.kind(),
+            &record.instance,
+            record.decision.rule.as_ref().map(RuleId::as_str),
+        )
+    }
+
+    /// The row is asked for; as above.
+    #[must_use]
+    pub fn matches_row(&self, row: &Row) -> bool {
+        let rule = row.rule.as_deref();
+        self.wants(row.at.wall_us, &row.kind, &row.instance, rule)
+    }
+
+    fn wants(&self, wall_us: i64, kind: &str, place: &str, decided: Option<&str>) -> bool {
         let Self {
             since,
             until,
@@ -55,20 +70,11 @@ impl Filter {
             limit: _,
             quiet: _,
         } = self;
-        let wall_us = record.at.wall_us;
         since.is_none_or(|since| wall_us >= since)
             && until.is_none_or(|until| wall_us < until)
-            && (kinds.is_empty() || kinds.iter().any(|kind| kind == record.event.kind()))
-            && instance
-                .as_ref()
-                .is_none_or(|name| *name == record.instance)
-            && rule.as_deref().is_none_or(|id| {
-                record
-                    .decision
-                    .rule
-                    .as_ref()
-                    .is_some_and(|r| r.as_str() == id)
-            })
+            && (kinds.is_empty() || kinds.iter().any(|one| one == kind))
+            && instance.as_ref().is_none_or(|name| name == place)
+            && rule.as_deref().is_none_or(|id| decided == Some(id))
     }
 }
 
@@ -78,19 +84,10 @@ pub fn all<E>(
     filter: &Filter,
     oldest_first: impl Iterator<Item = Result<Record, E>>,
 ) -> impl Iterator<Item = Result<Record, E>> {
-    let mut before: BTreeMap<Subject, Probe> = BTreeMap::new();
+    let mut before = LastChecks::default();
     oldest_first.filter(move |record| {
         let Ok(record) = record else { return true };
-        if filter.quiet {
-            return filter.matches(record);
-        }
-        let Some((subject, probe)) = check_of(record) else {
-            return filter.matches(record);
-        };
-        let last = before.insert(subject.clone(), probe.clone());
-        let is_news = last.is_some_and(|last| !alike(&subject, &last, probe));
-        let is_loud = is_news || !record.decision.is_empty();
-        is_loud && filter.matches(record)
+        (filter.quiet || before.is_notable(record)) && filter.matches(record)
     })
 }
 
@@ -104,7 +101,7 @@ pub struct Row {
     /// The instance; empty for the whole node.
     pub instance: String,
     /// The kind of event.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// What happened, as a sentence.
     pub what: String,
     /// When it happened, where the event says so and it was not when it was decided.
@@ -114,13 +111,15 @@ pub struct Row {
     /// The rule that decided.
     pub rule: Option<String>,
     /// The rule's sentence, where this version still has the rule.
-    pub because: Option<&'static str>,
+    pub because: Option<Cow<'static, str>>,
     /// What was ordered.
     pub effects: Vec<String>,
     /// What else was decided.
     pub notes: Vec<String>,
     /// The incident that it belongs to.
     pub incident: Option<IncidentId>,
+    /// The record that led to this one.
+    pub cause: Option<Seq>,
     /// Who did it, and by which command.
     pub operator: Option<String>,
 }
@@ -133,15 +132,16 @@ impl From<&Record> for Row {
             seq: record.seq,
             at: record.at,
             instance: record.instance.clone(),
-            kind: record.event.kind(),
+            kind: Cow::Borrowed(record.event.kind()),
             what: Sentence::new(&record.instance, &record.event).to_string(),
             original: original_time(record),
             change: decision.transition,
             rule: rule.map(str::to_owned),
-            because: rule.and_then(because),
+            because: rule.and_then(because).map(Cow::Borrowed),
             effects: decision.effects.iter().map(ToString::to_string).collect(),
             notes: decision.notes.iter().map(ToString::to_string).collect(),
             incident: record.incident,
+            cause: record.cause,
             operator: operator_of(&record.event)
                 .map(|who| format!("{} ({}): {}", who.user, who.uid, who.command)),
         }
@@ -212,6 +212,7 @@ mod tests {
     use crate::model::event::Event;
     use crate::model::redis::Grade;
     use crate::views::fixture::{self, START_US};
+    use crate::views::quiet::check_of;
 
     fn ok(records: Vec<Record>) -> impl Iterator<Item = Result<Record, Infallible>> {
         records.into_iter().map(Ok)
@@ -343,7 +344,7 @@ mod tests {
         let done = rows.iter().find(|row| row.what == "promote: done").unwrap();
         assert_eq!(done.rule.as_deref(), Some("promoted"));
         assert_eq!(
-            done.because,
+            done.because.as_deref(),
             Some("Redis confirmed the promotion: this node leads.")
         );
         assert!(done.notes.contains(&"epoch 1".to_owned()));

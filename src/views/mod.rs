@@ -8,6 +8,7 @@ mod grade;
 pub mod history;
 pub mod json;
 mod latest;
+pub mod line;
 mod quiet;
 mod sentence;
 mod spool;
@@ -17,6 +18,7 @@ pub mod timeline;
 pub mod unresolved;
 
 pub use grade::explained;
+pub use quiet::LastChecks;
 pub use sentence::{Sentence, operator_of, original_time};
 pub use spool::spool_position;
 pub use time::{rfc3339, timestamp};

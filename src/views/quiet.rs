@@ -1,8 +1,26 @@
 //! Which checks a reader need not see: those that say what the check before them said.
 
+use std::collections::BTreeMap;
+
 use crate::model::event::Event;
 use crate::model::record::Record;
 use crate::model::redis::{Grade, Observation, Probe};
+
+/// What each Redis said last, in a journal that is read from its beginning on.
+#[derive(Debug, Default)]
+pub struct LastChecks(BTreeMap<Subject, Probe>);
+
+impl LastChecks {
+    /// The next record is none of the checks that a reader need not see. What a Redis says first is not news.
+    pub fn is_notable(&mut self, record: &Record) -> bool {
+        let Some((subject, probe)) = check_of(record) else {
+            return true;
+        };
+        let last = self.0.insert(subject.clone(), probe.clone());
+        let is_news = last.is_some_and(|last| !alike(&subject, &last, probe));
+        is_news || !record.decision.is_empty()
+    }
+}
 
 /// Whose Redis a check looked at: the instance, and the peer or nothing for the local one.
 pub(super) type Subject = (String, String);

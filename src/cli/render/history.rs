@@ -2,9 +2,7 @@
 
 use std::io::Write;
 
-use crate::model::record::Record;
-use crate::views::history::Row;
-use crate::views::json::RecordJson;
+use crate::views::line::Entry;
 use crate::views::rfc3339;
 
 /// JSON objects: one a line, or all in one array.
@@ -13,13 +11,12 @@ use crate::views::rfc3339;
 /// Those of `out`.
 pub fn json(
     as_array: bool,
-    records: impl Iterator<Item = Record>,
+    entries: impl Iterator<Item = impl Entry>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let mut separator = if as_array { "[\n" } else { "" };
-    for record in records {
-        let line = serde_json::to_string(&RecordJson::from(&record))?;
-        write!(out, "{separator}{line}")?;
+    for entry in entries {
+        write!(out, "{separator}{}", entry.json()?)?;
         separator = if as_array { ",\n" } else { "\n" };
     }
     match (as_array, separator) {
@@ -35,14 +32,14 @@ pub fn json(
 ///
 /// # Errors
 /// Those of `out`.
-pub fn csv(records: impl Iterator<Item = Record>, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn csv(entries: impl Iterator<Item = impl Entry>, out: &mut dyn Write) -> anyhow::Result<()> {
     let header = [
         "seq", "at", "instance", "kind", "summary", "from", "to", "rule", "because", "effects",
         "notes", "incident", "cause", "operator",
     ];
     super::csv::line(out, &header)?;
-    for record in records {
-        let row = Row::from(&record);
+    for entry in entries {
+        let row = entry.row();
         let change = |pick: fn(&crate::model::decision::Transition) -> crate::model::role::Role| {
             row.change.as_ref().map_or("", |change| pick(change).word())
         };
@@ -55,16 +52,16 @@ pub fn csv(records: impl Iterator<Item = Record>, out: &mut dyn Write) -> anyhow
                 &row.seq.to_string(),
                 &rfc3339(row.at.wall_us),
                 &row.instance,
-                row.kind,
+                &row.kind,
                 &row.what,
                 change(|change| change.from),
                 change(|change| change.to),
                 row.rule.as_deref().unwrap_or(""),
-                row.because.unwrap_or(""),
+                row.because.as_deref().unwrap_or(""),
                 &row.effects.join("; "),
                 &row.notes.join("; "),
                 &number(row.incident),
-                &number(record.cause),
+                &number(row.cause),
                 row.operator.as_deref().unwrap_or(""),
             ],
         )?;

@@ -11,8 +11,8 @@ use unicode_width::UnicodeWidthStr;
 use super::screen::{Screen, clock, clock_offset, day, local};
 use super::{Cell, Columns, GAP, role_style, wrap};
 use crate::model::decision::Transition;
-use crate::model::record::Record;
 use crate::views::history::Row;
+use crate::views::line::Entry;
 
 /// So many rows are aligned to each other.
 const PAGE: usize = 1_000;
@@ -30,20 +30,20 @@ const DECISION_MOST: usize = 26;
 const BECAUSE_LEAST: usize = 40;
 
 /// Columns for people; `why` adds below each row why it was decided, what was ordered and by whom. False if there are
-/// no records.
+/// none.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn table(
     screen: &Screen,
     why: bool,
-    records: impl Iterator<Item = Record>,
+    entries: impl Iterator<Item = impl Entry>,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
     let mut table = None;
     let mut page = Vec::new();
-    for record in records {
-        page.push(Row::from(&record));
+    for entry in entries {
+        page.push(entry.row());
         if page.len() == PAGE {
             write_page(screen, why, &mut table, &page, out)?;
             page.clear();
@@ -209,7 +209,7 @@ impl Table {
                 cells.extend(self.cells(Column::Rule, row));
                 cells
             }
-            Column::Because => row.because.map(Cell::from).into_iter().collect(),
+            Column::Because => row.because.as_deref().map(Cell::from).into_iter().collect(),
         }
     }
 
@@ -258,7 +258,7 @@ fn write_why(screen: &Screen, row: &Row, out: &mut dyn Write) -> io::Result<()> 
     let effects = row.effects.join("; ");
     let notes = row.notes.join("; ");
     let lines = [
-        ("because", row.because.unwrap_or("")),
+        ("because", row.because.as_deref().unwrap_or("")),
         ("orders", &effects),
         ("notes", &notes),
         ("incident", incident.as_deref().unwrap_or("")),
