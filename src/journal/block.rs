@@ -29,7 +29,7 @@ pub struct Block {
     mono_us: u64,
     /// The first check of each subject, in order of appearance.
     subjects: Vec<Subject>,
-    count: u16,
+    count: Count,
     /// One row a check: see [`Block::pack`].
     rows: Rows,
 }
@@ -61,9 +61,7 @@ impl Block {
             wall_us: head.at.wall_us,
             mono_us: head.at.mono_us,
             subjects: Vec::new(),
-            count: u16::try_from(checks.len())
-                .ok()
-                .filter(|n| usize::from(*n) <= MAX_ROWS)?,
+            count: Count::new(checks.len())?,
             rows: Rows(Vec::with_capacity(checks.len() * 12)),
         };
         let mut clock = Clock::new(&block);
@@ -119,7 +117,7 @@ impl Block {
     /// How many checks, 1 to [`MAX_ROWS`].
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.count.into()
+        self.count.0.into()
     }
 
     /// What all checks of the block must have in common.
@@ -177,7 +175,7 @@ impl Unpack {
     /// What is wrong, said once.
     fn end(&mut self, why: String) -> Error {
         let seq = self.block.first.0.saturating_add(self.index.into());
-        self.index = self.block.count;
+        self.index = self.block.count.0;
         self.read = self.block.rows.0.len();
         Error::damaged(seq, why)
     }
@@ -187,7 +185,7 @@ impl Iterator for Unpack {
     type Item = Result<Record, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.index == self.block.count {
+        if self.index == self.block.count.0 {
             let over = self.block.rows.0.len() - self.read;
             return (over > 0).then(|| Err(self.end(format!("{over} bytes behind the last row"))));
         }
@@ -199,6 +197,25 @@ impl Iterator for Unpack {
             }
             None => Err(self.end(format!("row {} of a block is garbled", self.index))),
         })
+    }
+}
+
+/// How many rows: no more than [`MAX_ROWS`], in what is read too. A row of four bytes stands for a whole record, with
+/// names that may be long, so this bounds the memory that a foreign or damaged block takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Count(u16);
+
+impl Count {
+    fn new(rows: usize) -> Option<Self> {
+        let count = u16::try_from(rows).ok()?;
+        (rows <= MAX_ROWS).then_some(Self(count))
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let rows = u16::deserialize(deserializer)?;
+        Self::new(rows.into()).ok_or_else(|| de::Error::custom(format!("a block of {rows} rows")))
     }
 }
 
