@@ -131,7 +131,7 @@ const FOLDERS: [Folder; 15] = [
     },
     Folder {
         path: "src/keepalived",
-        imports: &["model", "config"],
+        imports: &["model", "config", "text"],
         never: &["tokio", "sled", "clap"],
     },
     Folder {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::text::plain;
+
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
@@ -69,7 +71,9 @@ impl fmt::Display for Finding {
             text,
             todo,
         } = self;
-        write!(f, "{place}: {severity}: {text} ({todo})")
+        // All but the severity quotes what is in the file, or its name.
+        let line = format!("{place}: {severity}: {text} ({todo})");
+        f.write_str(&plain(&line))
     }
 }
 
