@@ -1,0 +1,66 @@
+//! The table.
+
+use serde_json::Value;
+
+use crate::stats::Times;
+
+/// What goes on, for who waits.
+#[expect(clippy::print_stderr)]
+pub fn talk(text: &str) {
+    eprintln!("{text}");
+}
+
+/// One line of stdout.
+#[expect(clippy::print_stdout)]
+pub fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Rows that are printed as they come.
+pub struct Table;
+
+impl Table {
+    pub fn head(&self, text: &str) {
+        say(&format!("\n{text}"));
+    }
+
+    pub fn row(&self, what: &str, value: &str) {
+        say(&format!("  {what:44} {value:>12}"));
+    }
+
+    pub fn times(&self, what: &str, times: &Times) {
+        say(&format!(
+            "  {what:44} {:>9.0} us {:>9.0} us {:>9.0}/s",
+            times.median(),
+            times.quantile(0.99),
+            times.per_second()
+        ));
+    }
+
+    pub fn volume(&self, figures: &Value) {
+        let number = |key: &str| figures[key].as_f64().unwrap_or(f64::NAN);
+        self.head(&format!(
+            "{} records, {} of them no checks",
+            number("records"),
+            number("notable")
+        ));
+        for (what, key, unit) in [
+            ("a record on the disk", "bytes_per_record", "B"),
+            ("a quiet check on the disk", "bytes_per_quiet_check", "B"),
+            ("a quiet check, as encoded", "encoded_per_quiet_check", "B"),
+            ("written one by one", "written_per_second", "/s"),
+            ("first open", "first_open_ms", "ms"),
+            ("open", "open_ms", "ms"),
+            ("memory when just opened", "rss_mib", "MiB"),
+            ("replay", "replay_per_second", "/s"),
+            (
+                "the last 50 records without quiet checks",
+                "history_50_ms",
+                "ms",
+            ),
+            ("the last 50 records of all", "history_50_quiet_ms", "ms"),
+        ] {
+            self.row(what, &format!("{} {unit}", number(key)));
+        }
+    }
+}

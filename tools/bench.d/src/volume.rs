@@ -1,0 +1,175 @@
+//! A journal of many records: what it takes on the disk and in memory, and how fast it is read.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use rha::agent::lookup;
+use rha::journal::Journal;
+use rha::model::event::Event;
+use rha::model::record::Seq;
+use rha::replay::rerun;
+use rha::views::history::Filter;
+use serde_json::{Value, json};
+
+use crate::records::Told;
+use crate::report::{Table, talk};
+use crate::stats::{Times, round};
+
+/// How many times it is opened, each time by a process of its own: the first writes sled's snapshot.
+const OPENS: usize = 4;
+/// More records than a failover has: behind so many it is calm again.
+const FAILOVER: u64 = 1_000;
+const FAILOVERS: u64 = 5;
+
+/// Writes `count` records one by one, as the agent does, and has a child read them.
+pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
+    talk(&format!("{count} records"));
+    let path = dir.join(format!("records-{count}"));
+    let begun = Instant::now();
+    let written = write(&path, count)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let mut children = Vec::new();
+    for _ in 0..OPENS {
+        children.push(look_in_child(&path)?);
+    }
+    std::fs::remove_dir_all(&path)?;
+
+    let number = |child: &Value, key: &str| child[key].as_f64().unwrap_or(f64::NAN);
+    let median = |key: &str| {
+        let mut found: Vec<_> = children[1..]
+            .iter()
+            .map(|child| number(child, key))
+            .collect();
+        found.sort_by(f64::total_cmp);
+        round(found[found.len() / 2])
+    };
+    let figures = json!({
+        "records": count,
+        "notable": written.notable,
+        "written_per_second": (count as f64 / seconds).round(),
+        "bytes_per_record": round(written.bytes as f64 / count as f64),
+        "bytes_per_quiet_check": written.bytes_per_quiet_check,
+        "encoded_per_quiet_check": written.encoded_per_quiet_check,
+        "first_open_ms": number(&children[0], "open_ms"),
+        "open_ms": median("open_ms"),
+        "rss_mib": median("rss_mib"),
+        "replay_per_second": median("replay_per_second"),
+        "history_50_ms": median("history_ms"),
+        "history_50_quiet_ms": median("history_quiet_ms"),
+    });
+    table.volume(&figures);
+    Ok(figures)
+}
+
+struct Written {
+    notable: u64,
+    bytes: u64,
+    /// What the file grew by where only quiet checks came, in steps of sled's segments of 512 KiB.
+    bytes_per_quiet_check: f64,
+    /// The entries there, without what sled adds.
+    encoded_per_quiet_check: f64,
+}
+
+/// Quiet checks are held and packed by the journal itself.
+fn write(path: &Path, count: u64) -> Result<Written> {
+    let mut journal = Journal::open(path)?;
+    let calm = count / FAILOVERS;
+    let mut notable = 0;
+    let mut quiet_from = None;
+    let mut bytes_per_quiet_check = f64::NAN;
+    let take = usize::try_from(count).context("so many records")?;
+    for record in Told::new(calm).take(take) {
+        let is_check = matches!(
+            record.event,
+            Event::RedisProbed(_) | Event::PeerProbed { .. }
+        );
+        let Seq(seq) = record.seq;
+        notable += u64::from(!is_check);
+        if seq == calm + FAILOVER || seq == 2 * calm {
+            let bytes = journal.stats()?.bytes;
+            match quiet_from {
+                None => quiet_from = Some(bytes),
+                Some(from) => {
+                    bytes_per_quiet_check = round((bytes - from) as f64 / (calm - FAILOVER) as f64)
+                }
+            }
+        }
+        journal.append(vec![record])?;
+    }
+    journal.flush_quiet()?;
+    let mut encoded = 0;
+    for frame in journal.frames(Seq(calm + FAILOVER))?.below(Seq(2 * calm)) {
+        encoded += frame?.1.len();
+    }
+    Ok(Written {
+        notable,
+        bytes: journal.stats()?.bytes,
+        bytes_per_quiet_check,
+        encoded_per_quiet_check: round(encoded as f64 / (calm - FAILOVER) as f64),
+    })
+}
+
+/// What is in memory is that of a process which did nothing else.
+fn look_in_child(path: &Path) -> Result<Value> {
+    let output = Command::new(std::env::current_exe()?)
+        .arg("look")
+        .arg(path)
+        .output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "the child that reads: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The child: opens the journal, looks at its memory, and reads.
+pub fn look(path: &Path) -> Result<Value> {
+    let mut open = Times::default();
+    let journal = open.take(|| Journal::open(path))?;
+    let rss_mib = rss_kib()? / 1024.0;
+    let mut history = [Times::default(), Times::default()];
+    for _ in 0..15 {
+        for (quiet, times) in [false, true].into_iter().zip(&mut history) {
+            let filter = Filter {
+                limit: 50,
+                quiet,
+                ..Filter::default()
+            };
+            let mut found = 0;
+            times.take(|| {
+                lookup::each(&journal, &filter, |_| {
+                    found += 1;
+                    true
+                })
+            })?;
+            anyhow::ensure!(found == 50, "{found} records instead of 50");
+        }
+    }
+    let mut replay = Times::default();
+    let mut failed = None;
+    let records = journal
+        .records(Seq(1))
+        .map_while(|record| record.map_err(|e| failed = Some(e)).ok());
+    let report = replay.take(|| rerun(records));
+    if let Some(e) = failed {
+        return Err(e.into());
+    }
+    anyhow::ensure!(report.divergence.is_none(), "the replay diverged");
+    Ok(json!({
+        "open_ms": round(open.median() / 1e3),
+        "rss_mib": round(rss_mib),
+        "history_ms": round(history[0].median() / 1e3),
+        "history_quiet_ms": round(history[1].median() / 1e3),
+        "replay_per_second": (report.records as f64 * 1e6 / replay.median()).round(),
+    }))
+}
+
+fn rss_kib() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let digits = line.and_then(|line| line.split_whitespace().next());
+    Ok(digits.context("no VmRSS in /proc/self/status")?.parse()?)
+}
