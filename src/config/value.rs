@@ -165,7 +165,7 @@ pub(super) fn interface(value: &DeValue<'_>) -> Result<String, String> {
     let word = text(value)?;
     let plain = word
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.@".contains(&byte));
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     if plain && (1..=INTERFACE_MAX).contains(&word.len()) && word != "." && word != ".." {
         Ok(word.to_owned())
     } else {
