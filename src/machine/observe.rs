@@ -266,7 +266,7 @@ fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
         Deadline::KeepalivedGone => Trigger::KeepalivedLost.into(),
         Deadline::Repeat => Trigger::RepeatDue.into(),
         // Another node serves, and the VIP is not here: it was a MASTER line that is not true.
-        Deadline::Conflict if !state.vip_here && state.peer_serves_now() => reconciled(state),
+        Deadline::Conflict if state.is_vrrp_master() && !state.vip_here => reconciled(state),
         Deadline::Conflict => Trigger::ConflictDue.into(),
         Deadline::PauseExpiry => {
             state.paused = None;
