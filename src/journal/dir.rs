@@ -89,5 +89,8 @@ pub(super) fn sync_dir(dir: &Path) -> Result<(), Error> {
     };
     File::open(dir)
         .and_then(|open| open.sync_all())
-        .map_err(|e| Error::io("sync", dir, e))
+        .map_err(|e| Error::io("sync", dir, e))?;
+    #[cfg(test)]
+    super::tests::power::synced(dir);
+    Ok(())
 }

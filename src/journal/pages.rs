@@ -46,6 +46,8 @@ impl Pages {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 done => done.map_err(failed)?,
             }
+            #[cfg(test)]
+            super::tests::power::synced(&page.path());
         }
         if newest > before {
             sync_dir(&self.dir)?;

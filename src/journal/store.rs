@@ -127,7 +127,10 @@ impl Store {
         self.pages.sync()?;
         self.log
             .sync_data()
-            .map_err(|e| Error::io("sync", &self.dir.join("db"), e))
+            .map_err(|e| Error::io("sync", &self.dir.join("db"), e))?;
+        #[cfg(test)]
+        super::tests::power::synced(&self.dir.join("db"));
+        Ok(())
     }
 
     /// The entry with the greatest key below `key`.

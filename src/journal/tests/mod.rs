@@ -4,6 +4,7 @@ mod commit;
 mod damage;
 mod kill;
 mod packing;
+pub(super) mod power;
 mod reading;
 mod streams;
 
