@@ -55,7 +55,7 @@ impl Host {
 
     /// Changes the bytes of sled's log.
     fn damage(&self, change: impl FnOnce(&mut Vec<u8>)) {
-        let log = self.path("state/journal/db");
+        let log = self.path("state/journal/00000000000000000001/db");
         let mut bytes = fs::read(&log).unwrap();
         change(&mut bytes);
         fs::write(log, bytes).unwrap();

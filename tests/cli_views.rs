@@ -13,6 +13,7 @@ use rha::cli::render::{self, Screen};
 use rha::cli::{completions, history, machine as cli_machine, replay, verify};
 use rha::model::event::Event;
 use rha::model::record::{Record, Seq};
+use rha::replay::Recovered;
 use rha::views::history::{Filter, all};
 use rha::{machine, model};
 
@@ -255,7 +256,7 @@ fn a_filter_fits_in_a_query() {
 
 fn replay_of(records: &[Record], line: &str) -> (String, u8) {
     let args: replay::ReplayArgs = parse(line).unwrap();
-    print(|out| replay::run(&args, ok(records), out))
+    print(|out| replay::run(&args, Recovered::default(), ok(records), out))
 }
 
 #[test]
@@ -384,6 +385,6 @@ fn a_closed_pipe_is_no_failure() {
         assert_eq!(render::ignore_broken_pipe(result).unwrap(), 0, "{line}");
     }
     let args: replay::ReplayArgs = parse("").unwrap();
-    let result = replay::run(&args, ok(&records), &mut Closed);
+    let result = replay::run(&args, Recovered::default(), ok(&records), &mut Closed);
     assert_eq!(render::ignore_broken_pipe(result).unwrap(), 0);
 }

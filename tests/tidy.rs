@@ -75,7 +75,6 @@ const FOLDERS: [Folder; 15] = [
             "f64",
             "rand",
             "tokio",
-            "serde",
             "unsafe",
             "static mut",
         ],
@@ -166,6 +165,8 @@ const FOLDERS: [Folder; 15] = [
             "config",
             "keepalived",
             "views",
+            // The fold that a start begins with.
+            "replay",
             "text",
         ],
         never: &["sled", "clap"],
@@ -199,10 +200,10 @@ const FOLDERS: [Folder; 15] = [
     },
 ];
 
-/// Crates that one file only may name, so that leaving them is the change of one file.
+/// Crates that one module only may name, so that leaving them is the change of one module.
 const ONE_PLACE: [(&str, &str); 2] = [
-    ("sled", "src/journal/store.rs"),
-    ("bincode", "src/journal/codec.rs"),
+    ("sled", "src/journal/store"),
+    ("bincode", "src/journal/codec"),
 ];
 
 #[test]
@@ -234,7 +235,10 @@ fn folders_never_name_what_they_must_not() {
         }
     }
     for (word, only) in ONE_PLACE {
-        for file in sources("src").iter().filter(|file| file.name != only) {
+        for file in sources("src")
+            .iter()
+            .filter(|file| !file.name.starts_with(only))
+        {
             for line in file.lines_with(word) {
                 wrong.push(format!("{}:{line}: only {only} may name {word}", file.name));
             }
@@ -243,13 +247,13 @@ fn folders_never_name_what_they_must_not() {
     report(&wrong);
 }
 
-/// `model` needs serde to be stored; `machine` needs nothing at all.
+/// Both need serde: records and snapshots of the state are stored.
 #[test]
 fn the_pure_part_has_no_crates() {
     let mut wrong = Vec::new();
     for (folder, crates) in [
         ("src/model", &["std", "serde"][..]),
-        ("src/machine", &["std"][..]),
+        ("src/machine", &["std", "serde"][..]),
     ] {
         for file in sources(folder).iter().filter(|file| !file.is_test()) {
             for (line, name) in file.uses() {

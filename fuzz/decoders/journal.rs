@@ -94,7 +94,7 @@ fn read_stream(data: &[u8]) -> bool {
     });
     // To the first divergence, and then to the end.
     let mut records = records;
-    let _ = replay::rerun(records.by_ref());
+    let _ = replay::rerun(replay::Recovered::default(), records.by_ref());
     records.for_each(drop);
     let verified = FrameReader::new(data).map(FrameReader::verify);
     let verified = verified.is_ok_and(|report| report.into_result().is_ok());

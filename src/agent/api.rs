@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::{Error, Reader, VolumeStats};
 use crate::model::event::RedisRequest;
+use crate::views::json::SCHEMA;
+use crate::views::rfc3339;
 
 /// `GET`: the whole node, as [`crate::views::status::Status`].
 pub const STATUS: &str = "/v1/status";
@@ -10,6 +13,10 @@ pub const STATUS: &str = "/v1/status";
 pub const HISTORY: &str = "/v1/history";
 /// `GET`: the journal's entries as they are on the disk, framed.
 pub const FRAMES: &str = "/v1/frames";
+/// `GET`: how much the journal holds, as [`JournalStats`].
+pub const JOURNAL: &str = "/v1/journal";
+/// `POST` [`Compact`]: seals everything that is there; answers when it is done.
+pub const COMPACT: &str = "/v1/journal/compact";
 /// `GET`, followed by the name of an instance: 200 if Redis is well there, else 503.
 pub const CHECK: &str = "/v1/check";
 /// `POST` [`Pause`].
@@ -58,6 +65,68 @@ pub struct RedisAsk {
     /// The command line, for the record.
     #[serde(default)]
     pub command: String,
+}
+
+/// Seal what the journal holds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compact {}
+
+/// How much the journal holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalStats {
+    /// Number of the JSON schema.
+    pub schema: u16,
+    /// Records, those held included.
+    pub records: u64,
+    /// Quiet checks that are held back and not on the disk yet.
+    pub held: u64,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Oldest first.
+    pub volumes: Vec<Volume>,
+}
+
+/// One volume of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its first record.
+    pub first: u64,
+    /// Records on the disk.
+    pub records: u64,
+    /// What they take there.
+    pub bytes: u64,
+    /// It never changes again.
+    pub sealed: bool,
+    /// Time of its first record, RFC 3339 in UTC; none while it is empty.
+    pub from: Option<String>,
+    /// Time of its last record.
+    pub to: Option<String>,
+}
+
+impl JournalStats {
+    /// Looks at a journal.
+    ///
+    /// # Errors
+    /// Damage, I/O.
+    pub fn of(journal: &Reader) -> Result<Self, Error> {
+        let stats = journal.stats()?;
+        let volume = |volume: VolumeStats| Volume {
+            first: volume.first.0,
+            records: volume.records,
+            bytes: volume.bytes,
+            sealed: volume.sealed,
+            from: volume.wall_us.map(|(from, _)| rfc3339(from)),
+            to: volume.wall_us.map(|(_, to)| rfc3339(to)),
+        };
+        Ok(Self {
+            schema: SCHEMA,
+            records: stats.records,
+            held: stats.held,
+            bytes: stats.bytes,
+            volumes: journal.volumes()?.into_iter().map(volume).collect(),
+        })
+    }
 }
 
 /// What came of it.

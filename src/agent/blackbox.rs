@@ -235,13 +235,14 @@ impl Writer {
 }
 
 impl Place {
-    /// Behind the last line, where that is of this journal; else at its beginning.
+    /// Behind the last line that is of this journal.
     fn find(dir: &Path, limits: Limits, library: &Library) -> anyhow::Result<Self> {
         let (files, last) = Files::open(dir, limits)?;
         let lent = lend(library)?;
         let next = match last {
             Some(mark) if is_from(&lent, mark)? => mark.seq.next(),
-            _ => Seq(1),
+            Some(_) => parting(&files::last_run(dir)?, |mark| is_from(&lent, mark))?,
+            None => Seq(1),
         };
         let mut checks = LastChecks::default();
         let kinds: Vec<u8> = ["redis-probed", "peer-probed"]
@@ -304,6 +305,22 @@ fn each(
         }
     }
     Ok(true)
+}
+
+/// Where a journal that lost its end goes on otherwise than these lines, which are of one journal: behind the last
+/// that it has, too.
+fn parting(lines: &[Mark], mut has: impl FnMut(Mark) -> Result<bool, Error>) -> Result<Seq, Error> {
+    let (mut low, mut high) = (0, lines.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if has(lines[middle])? {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    let last = low.checked_sub(1).map(|at| lines[at].seq.next());
+    Ok(last.unwrap_or(Seq(1)))
 }
 
 /// The record is in this journal. Where that cannot be read any more, it is taken for this one.

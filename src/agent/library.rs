@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::recover::{Recovered, recover};
-use crate::journal::{Committer, Error, Journal, Quarantined, Reader};
+use crate::journal::{Committer, Error, Journal, Quarantined, Reader, Salvaged};
+use crate::replay::Recovered;
 
 /// How long a command may go on reading the journal while the agent starts.
 const UNLOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -38,18 +38,21 @@ pub struct Opened {
     pub journal: Journal,
     /// The fold of all its records: some of them may never have been acknowledged.
     pub recovered: Recovered,
-    /// It was damaged, and this is another one.
+    /// It was damaged.
     pub quarantined: Option<Quarantined>,
 }
 
 impl Opened {
-    /// Opens the journal and folds it; a damaged one is set aside under this suffix and another begun.
+    /// Opens the journal and folds it; what is damaged is set aside under this suffix.
     fn open(dir: &Path, suffix: &str) -> Result<Self, Error> {
-        let (journal, quarantined) = Journal::open_or_quarantine(dir, suffix)?;
-        let recovered = recover(&journal.reader())?;
+        let Salvaged {
+            journal,
+            fold,
+            quarantined,
+        } = Journal::open_or_salvage(dir, suffix)?;
         Ok(Self {
             journal,
-            recovered,
+            recovered: fold,
             quarantined,
         })
     }

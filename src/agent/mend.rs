@@ -11,6 +11,7 @@ use crate::ingest::Incoming;
 use crate::journal::{Committer, Error};
 use crate::model::event::Event;
 use crate::model::time::At;
+use crate::replay::Recovered;
 
 /// Between two tries, in ticks: doubles up to this.
 const LAST_PAUSE: u32 = 4;
@@ -142,9 +143,11 @@ impl Agent {
             batch.extend(events.map(|event| of(name, event.clone())));
         }
         batch.extend(self.pilot.waiting().cloned());
-        let committer = Committer::start(journal).map_err(|error| error.to_string())?;
+        let committer =
+            Committer::start::<Recovered>(journal).map_err(|error| error.to_string())?;
         let reader = committer.reader();
-        let mut taken = self.pilot.resume(committer, recovered.states, batch).await;
+        let Recovered { ref states, .. } = recovered;
+        let mut taken = self.pilot.resume(committer, states.clone(), batch).await;
         if let Some(Failure { why, committer }) = taken.failure.take() {
             drop(reader);
             let suffix = self.suffix();
@@ -156,12 +159,12 @@ impl Agent {
         self.library.opened(reader);
         self.intake = Intake::new(spool);
         self.set_names();
-        for (id, order) in &recovered.alarms {
+        for (id, order) in recovered.alarms() {
             // The others are on their way.
             if id.seq >= self.pilot.acknowledged() {
                 self.pilot
                     .hands()
-                    .start(&order.instance, *id, order.decided_us, &order.effect);
+                    .start(&order.instance, id, order.decided_us, &order.effect);
             }
         }
         self.note_quarantine(quarantined);

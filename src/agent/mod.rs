@@ -11,13 +11,13 @@ mod connections;
 pub mod direct;
 mod doorstep;
 mod hands;
+mod housekeeping;
 mod intake;
 mod library;
 pub mod lookup;
 mod mend;
 mod pilot;
 mod reading;
-mod recover;
 mod reload;
 mod senses;
 mod serve;
@@ -34,6 +34,7 @@ use tokio::sync::mpsc;
 
 use blackbox::BlackBox;
 use clock::Clock;
+use housekeeping::Housekeeping;
 use intake::Intake;
 use library::Library;
 use mend::Mending;
@@ -107,6 +108,7 @@ struct Agent {
     pilot: Pilot,
     board: board::Shared,
     black_box: Option<BlackBox>,
+    housekeeping: Housekeeping,
     intake: Intake,
     /// What was said last of a spool that cannot be read.
     spool_error: String,
@@ -140,7 +142,7 @@ enum Wake {
     Facts,
     Asked(Ask),
     Doorbell,
-    Deadline(Incoming),
+    Deadline(Box<Incoming>),
     Tick,
     Reload,
     Stop,
@@ -156,7 +158,7 @@ impl Agent {
                 Wake::Facts => self.take(std::mem::take(&mut batch)).await,
                 Wake::Asked(ask) => self.answer(ask).await,
                 Wake::Doorbell => self.take_in_spool().await,
-                Wake::Deadline(incoming) => self.take(vec![incoming]).await,
+                Wake::Deadline(incoming) => self.take(vec![*incoming]).await,
                 Wake::Tick => self.tick().await,
                 Wake::Reload => self.reload().await,
                 Wake::Stop => break,
@@ -186,7 +188,7 @@ impl Agent {
             _ = signals.hangup.recv() => Wake::Reload,
             _ = tick.tick() => Wake::Tick,
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
-                deadline.map_or(Wake::Tick, |(_, incoming)| Wake::Deadline(incoming))
+                deadline.map_or(Wake::Tick, |(_, incoming)| Wake::Deadline(Box::new(incoming)))
             }
             // Before, nothing would be decided about it.
             Some(ask) = self.asks.recv(), if self.unready.is_empty() => Wake::Asked(ask),
@@ -263,7 +265,16 @@ impl Agent {
     }
 
     async fn answer(&mut self, ask: Ask) {
-        let Ask { incoming, reply } = ask;
+        let (incoming, reply) = match ask {
+            Ask::Record { incoming, reply } => (*incoming, reply),
+            Ask::Compact { reply } => {
+                if let Some(committer) = self.pilot.committer() {
+                    // Who asked may be gone.
+                    let _ = reply.send(committer.compact());
+                }
+                return;
+            }
+        };
         let taken = self.pilot.take_ask(incoming).await;
         if let Some(record) = taken.records.first() {
             // Who asked may be gone.
@@ -310,6 +321,7 @@ impl Agent {
     async fn tick(&mut self) {
         doorstep::say_alive();
         self.mend().await;
+        self.keep_house().await;
         self.take_in_spool().await;
     }
 

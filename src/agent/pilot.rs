@@ -1,6 +1,6 @@
 //! The heart of the loop: queued events in, decisions recorded, effects out. Decides nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +18,20 @@ use crate::model::event::Event;
 use crate::model::record::{Record, Seq};
 use crate::model::time::At;
 
-/// An event from somebody who waits for its record.
-pub struct Ask {
-    /// The event.
-    pub incoming: Incoming,
-    /// Where the record goes once it is on the disk.
-    pub reply: oneshot::Sender<Record>,
+/// Something that somebody waits for.
+pub enum Ask {
+    /// The record of an event.
+    Record {
+        /// The event.
+        incoming: Box<Incoming>,
+        /// Where the record goes once it is on the disk.
+        reply: oneshot::Sender<Record>,
+    },
+    /// That all of the journal is sealed.
+    Compact {
+        /// Where it is said; dropped while the journal cannot be written.
+        reply: oneshot::Sender<oneshot::Receiver<Result<(), Error>>>,
+    },
 }
 
 /// How long one group commit may take before the journal counts as failing.
@@ -211,6 +219,11 @@ impl Pilot {
         }
     }
 
+    /// The journal's thread; `None` while the journal cannot be written.
+    pub fn committer(&self) -> Option<&Committer> {
+        self.committer.as_ref()
+    }
+
     /// Takes the journal's thread out, at the end.
     pub fn close_journal(&mut self) -> Option<Committer> {
         self.committer.take()
@@ -290,9 +303,10 @@ impl Pilot {
 
     fn snapshot(&self, batch: &[Incoming]) -> BTreeMap<String, State> {
         let board = lock(&self.board);
-        batch
-            .iter()
-            .map(|incoming| &incoming.instance)
+        // Once each: a state may be large, and a batch long.
+        let names: BTreeSet<_> = batch.iter().map(|incoming| &incoming.instance).collect();
+        names
+            .into_iter()
             .filter_map(|name| Some((name.clone(), board.states.get(name)?.clone())))
             .collect()
     }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::task::Poll;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -11,8 +12,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 
+use super::api::{Answer, Compact, JournalStats};
 use super::library::Lent;
 use super::lookup;
+use super::pilot::Ask;
 use super::serve::App;
 use crate::journal::{Error, Reader};
 use crate::model::record::{Record, Seq};
@@ -52,6 +55,38 @@ pub(super) async fn frames(State(app): State<App>, Query(From { from }): Query<F
     })
 }
 
+/// How much there is.
+pub(super) async fn stats(State(app): State<App>) -> Response {
+    let Some(Lent { reader, .. }) = app.lend() else {
+        return unavailable(NO_JOURNAL);
+    };
+    let looked = tokio::task::spawn_blocking(move || JournalStats::of(&reader)).await;
+    match looked {
+        Ok(Ok(stats)) => Json(stats).into_response(),
+        Ok(Err(error)) => failed(&error.to_string()),
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+/// Seals all of it.
+pub(super) async fn compact(
+    State(app): State<App>,
+    Json(Compact {}): Json<Compact>,
+) -> (StatusCode, Json<Answer>) {
+    let (reply, begun) = oneshot::channel();
+    let done = async {
+        app.ask(Ask::Compact { reply }).await?;
+        let done = begun.await.map_err(|_| NO_JOURNAL.trim().to_owned())?;
+        let done = done.await.map_err(|_| "the agent is stopping".to_owned())?;
+        done.map_err(|error| error.to_string())
+    };
+    let (code, ok, text) = match done.await {
+        Ok(()) => (StatusCode::OK, true, "sealed".to_owned()),
+        Err(why) => (StatusCode::BAD_GATEWAY, false, why),
+    };
+    (code, Json(Answer { ok, text }))
+}
+
 /// Streams what `produce` reads from the journal on a thread of its own. It is told to stop when the other
 /// end has gone, or when the journal must be given back; an answer that is not whole breaks off in the middle
 /// of the chunked body.
@@ -60,7 +95,7 @@ fn stream(
     produce: impl FnOnce(&Reader, &dyn Fn(Vec<u8>) -> bool) -> Result<(), Error> + Send + 'static,
 ) -> Response {
     let Some(Lent { reader, recalled }) = app.lend() else {
-        return unavailable("the journal cannot be read at the moment: rha's log says why\n");
+        return unavailable(NO_JOURNAL);
     };
     let Ok(permit) = app.permit() else {
         return unavailable("too many are reading the journal: end some of them\n");
@@ -106,6 +141,12 @@ fn stream(
         })
     });
     Body::from_stream(pieces).into_response()
+}
+
+const NO_JOURNAL: &str = "the journal cannot be used at the moment: rha's log says why\n";
+
+fn failed(why: &str) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")).into_response()
 }
 
 fn unavailable(text: &'static str) -> Response {

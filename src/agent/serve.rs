@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::connections::Caller;
 use super::library::{Lent, Library};
 use super::pilot::Ask;
-use super::reading::{frames, history};
+use super::reading::{compact, frames, history, stats};
 use crate::ingest::Incoming;
 use crate::machine::Status;
 use crate::model::effect::{EffectId, Outcome};
@@ -70,6 +70,12 @@ impl App {
         self.library.lend()
     }
 
+    /// Asks the loop for something.
+    pub async fn ask(&self, ask: Ask) -> Result<(), String> {
+        let sent = self.asks.send(ask).await;
+        sent.map_err(|_| "the agent is stopping".to_owned())
+    }
+
     /// To be held while reading; an error where too many are.
     pub fn permit(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         Arc::clone(&self.readers).try_acquire_owned()
@@ -88,6 +94,8 @@ pub fn router(app: App) -> Router {
         .route(&format!("{}/{{instance}}", api::CHECK), get(check))
         .route(api::HISTORY, get(history))
         .route(api::FRAMES, get(frames))
+        .route(api::JOURNAL, get(stats))
+        .route(api::COMPACT, post(compact))
         .route(api::PAUSE, post(pause))
         .route(api::RESUME, post(resume))
         .route(api::REDIS, post(redis))
@@ -267,15 +275,12 @@ async fn redis(
 /// Sends an event into the loop and waits until it is recorded.
 async fn ask(app: &App, instance: &str, event: Event) -> Result<Record, String> {
     let (reply, receipt) = oneshot::channel();
-    let incoming = Incoming {
+    let incoming = Box::new(Incoming {
         instance: instance.to_owned(),
         event,
         cause: None,
-    };
-    app.asks
-        .send(Ask { incoming, reply })
-        .await
-        .map_err(|_| "the agent is stopping".to_owned())?;
+    });
+    app.ask(Ask::Record { incoming, reply }).await?;
     receipt.await.map_err(|_| {
         "the journal cannot be written, rha's log says why: it does not count, \
              unless rha status shows it once the disk answers"

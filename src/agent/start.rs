@@ -12,6 +12,7 @@ use super::board::{self, Board};
 use super::clock::Clock;
 use super::doorstep::{self, Bound};
 use super::hands::Hands;
+use super::housekeeping::Housekeeping;
 use super::intake::Intake;
 use super::library::{Library, Opened};
 use super::mend::Mending;
@@ -24,6 +25,7 @@ use crate::journal::{Committer, Error, Quarantined};
 use crate::machine::State;
 use crate::model::event::Event;
 use crate::model::time::At;
+use crate::replay::Recovered;
 
 impl Agent {
     pub(super) async fn start(file: &Path, config: Config) -> anyhow::Result<Self> {
@@ -35,13 +37,12 @@ impl Agent {
         } = doorstep::bind(&config)?;
         let library = Library::new(&config.paths.journal());
         let (opened, mending) = open_journal(&library, clock.now()).await?;
-        let (journal, recovered, quarantined) = match opened {
-            Some(opened) => (Some(opened.journal), opened.recovered, opened.quarantined),
-            None => Default::default(),
-        };
+        let (journal, recovered, quarantined) = opened.map_or_else(Default::default, |one| {
+            (Some(one.journal), one.recovered, one.quarantined)
+        });
         let intake = Intake::new(doorstep::spool(&config, recovered.spool)?);
         let board = Arc::new(Mutex::new(Board {
-            states: recovered.states,
+            states: recovered.states.clone(),
             names: names(&config),
         }));
         let (fact_sender, facts) = mpsc::channel(QUEUE);
@@ -49,13 +50,13 @@ impl Agent {
         let hands = Hands::new(&config, &fact_sender, None)?;
         hands.prepare(&config, None).await;
         let senses = Senses::start(&config, &hands.nerves(), &fact_sender).await?;
-        for (id, order) in &recovered.alarms {
-            hands.start(&order.instance, *id, order.decided_us, &order.effect);
+        for (id, order) in recovered.alarms() {
+            hands.start(&order.instance, id, order.decided_us, &order.effect);
         }
-        let committer = journal.map(Committer::start).transpose()?;
+        let committer = journal.map(Committer::start::<Recovered>).transpose()?;
         if let Some(committer) = &committer {
             let reader = committer.reader();
-            let (records, unknown_outcomes) = (reader.next_seq().0 - 1, recovered.unknown);
+            let (records, unknown_outcomes) = (reader.next_seq().0 - 1, recovered.unknown());
             tracing::info!(records, unknown_outcomes, "journal folded");
             library.opened(reader);
         }
@@ -78,6 +79,7 @@ impl Agent {
             pilot,
             board,
             black_box,
+            housekeeping: Housekeeping::default(),
             intake,
             spool_error: String::new(),
             senses,

@@ -13,6 +13,7 @@ mod client;
 pub mod completions;
 pub mod config;
 pub mod history;
+pub mod journal;
 pub mod keepalived;
 mod locate;
 pub mod machine;
@@ -82,6 +83,7 @@ enum Command {
     History(history::HistoryArgs),
     Replay(replay::ReplayArgs),
     Verify(verify::VerifyArgs),
+    Journal(journal::JournalArgs),
     Check(check::CheckArgs),
     Redis(redis::RedisArgs),
     Pause(pause::PauseArgs),
@@ -136,7 +138,11 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
             };
             history::run(args, &screen, blackbox::history(&place, &filter)?, out)
         }
-        Command::Replay(args) => replay::run(args, source::records(&paths()?)?, out),
+        Command::Replay(args) => {
+            let (before, records) = source::records(&paths()?)?;
+            replay::run(args, before, records, out)
+        }
+        Command::Journal(args) => journal::run(args, &paths()?, out),
         Command::Verify(args) => verify::run(args, &source::verify(&paths()?)?, out),
         Command::Check(args) => match Config::load(file) {
             Ok(config) => check::run(args, &config, out),

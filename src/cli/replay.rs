@@ -10,7 +10,7 @@ use super::render::{Cell, Columns, ReportForm, counted, plain, thousands};
 use super::source::readable;
 use crate::machine::RULESET;
 use crate::model::record::{Record, Seq};
-use crate::replay::{Difference, Divergence, Report, Verdict, rerun};
+use crate::replay::{Difference, Divergence, Recovered, Report, Verdict, rerun};
 use crate::views::Sentence;
 use crate::views::json::{DecisionJson, SCHEMA};
 
@@ -34,19 +34,23 @@ pub struct ReplayArgs {
     pub output: ReportForm,
 }
 
-/// Replays `source`, the whole journal, oldest first; 0 if nothing diverges, else 3. What was read before an error is
+/// Replays `source`, the whole journal, oldest first, behind `before`; 0 if nothing diverges, else 3. What was read before an error is
 /// replayed.
 ///
 /// # Errors
 /// Those of the source and of `out`.
 pub fn run<E: Into<anyhow::Error>>(
     args: &ReplayArgs,
+    before: Recovered,
     source: impl Iterator<Item = Result<Record, E>>,
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     let last = Seq(args.until.unwrap_or(u64::MAX));
     let mut failed = None;
-    let report = rerun(readable(source, &mut failed).take_while(|record| record.seq <= last));
+    let report = rerun(
+        before,
+        readable(source, &mut failed).take_while(|record| record.seq <= last),
+    );
     match args.output {
         ReportForm::Table => table(args, &report, failed.is_none(), out)?,
         ReportForm::Json => {

@@ -6,10 +6,12 @@ use std::iter;
 use super::client::Client;
 use super::render::Problem;
 use super::verify::Verified;
+use crate::agent::api::JournalStats;
 use crate::agent::{api, lookup};
 use crate::config::{Config, Instance, Paths};
 use crate::journal::{Error, FrameReader, Reader};
 use crate::model::record::{Record, Seq};
+use crate::replay::Recovered;
 use crate::views::history::Filter;
 
 /// Records as they come, wherever from.
@@ -44,21 +46,37 @@ pub fn instance<'config>(
     }
 }
 
-/// All records, oldest first; damage is the last item.
+/// All records, oldest first, and what those come to that are kept no more; damage is the last item.
 ///
 /// # Errors
 /// Neither the agent nor the journal can be read.
-pub fn records(paths: &Paths) -> anyhow::Result<Records> {
+pub fn records(paths: &Paths) -> anyhow::Result<(Recovered, Records)> {
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let frames = FrameReader::new(client.open(api::FRAMES)?)?;
-        return Ok(Box::new(frames.map(|record| Ok(record?))));
+        let before = frames.before_first()?;
+        return Ok((before, Box::new(frames.map(|record| Ok(record?)))));
     }
     let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
+    let before = reader.before_first().map_err(unread)?;
     let records = reader.records(Seq(1));
     let lost = iter::once_with(move || reader.check_end().err()).flatten();
     let records = records.chain(lost.map(Err));
-    Ok(Box::new(records.map(move |record| record.map_err(unread))))
+    let records = records.map(move |record| record.map_err(unread));
+    Ok((before, Box::new(records)))
+}
+
+/// How much there is.
+///
+/// # Errors
+/// As above.
+pub fn stats(paths: &Paths) -> anyhow::Result<JournalStats> {
+    if let Some(client) = Client::connect(&paths.agent_socket())? {
+        return client.get(api::JOURNAL);
+    }
+    let unread = unread(paths);
+    let reader = Reader::open(&paths.journal()).map_err(unread)?;
+    JournalStats::of(&reader).map_err(unread)
 }
 
 /// The records that a query asks for, oldest first; damage is the last item.

@@ -58,6 +58,7 @@ pub(super) fn config(
         file: file.to_owned(),
         node: this,
         paths: raw.paths,
+        journal: raw.journal,
         black_box: raw.black_box,
         keepalived: raw.keepalived,
         health: raw.health,

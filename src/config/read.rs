@@ -9,8 +9,8 @@ use toml::de::DeValue;
 use super::document::Table;
 use super::spoiled::{RUNTIME, STATE};
 use super::types::{
-    Alarms, BlackBox, Failover, Follow, Health, Keepalived, Paths, Redis, Sink, SinkKind, ThisNode,
-    Transport, VrrpVersion,
+    Alarms, BlackBox, Failover, Follow, Health, Journal, Keepalived, Paths, Redis, Sink, SinkKind,
+    ThisNode, Transport, VrrpVersion,
 };
 use super::{size, value};
 use crate::model::redis::Grade;
@@ -45,6 +45,7 @@ pub(super) struct RawMember {
 pub(super) struct RawConfig {
     pub(super) node: ThisNode,
     pub(super) paths: Paths,
+    pub(super) journal: Journal,
     pub(super) black_box: BlackBox,
     pub(super) keepalived: Keepalived,
     pub(super) health: Health,
@@ -57,6 +58,7 @@ pub(super) struct RawConfig {
 pub(super) fn document(mut root: Table<'_>) -> Option<RawConfig> {
     let node = node(root.table("node"));
     let paths = paths(root.table("paths"));
+    let journal = journal(root.table("journal"));
     let black_box = black_box(root.table("blackbox"));
     let keepalived = keepalived(root.table("keepalived"));
     let health = health(root.table("health"));
@@ -68,6 +70,7 @@ pub(super) fn document(mut root: Table<'_>) -> Option<RawConfig> {
     Some(RawConfig {
         node: node?,
         paths: paths?,
+        journal: journal?,
         black_box: black_box?,
         keepalived: keepalived?,
         health: health?,
@@ -90,6 +93,17 @@ fn paths(mut table: Table<'_>) -> Option<Paths> {
     Some(Paths {
         state: state?,
         runtime: runtime?,
+    })
+}
+
+fn journal(mut table: Table<'_>) -> Option<Journal> {
+    let keep = millis(400 * 24 * 3_600_000);
+    let keep = table.or("keep", keep, value::duration("1d", "36500d"));
+    let size = table.or("size", 4 << 30, size::size("64MiB", "64TiB"));
+    table.close();
+    Some(Journal {
+        keep: keep?,
+        size: size?,
     })
 }
 

@@ -23,6 +23,8 @@ pub struct Config {
     pub node: ThisNode,
     /// `[paths]`
     pub paths: Paths,
+    /// `[journal]`
+    pub journal: Journal,
     /// `[blackbox]`
     #[serde(rename = "blackbox")]
     pub black_box: BlackBox,
@@ -56,6 +58,17 @@ pub struct Paths {
     pub state: PathBuf,
     /// Need not survive a reboot.
     pub runtime: PathBuf,
+}
+
+/// How much of the record is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Journal {
+    /// Older records are removed.
+    #[serde(serialize_with = "show::duration")]
+    pub keep: Duration,
+    /// What it takes on the disk, in bytes: beyond that, the oldest records are removed.
+    #[serde(serialize_with = "size::serialize")]
+    pub size: u64,
 }
 
 /// Every notable record as a line of JSON, in plain files.

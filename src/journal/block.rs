@@ -2,6 +2,8 @@
 //!
 //! The checks of all subjects share a block in the order in which they came.
 
+mod rows;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -10,13 +12,15 @@ use crate::model::decision::Decision;
 use crate::model::event::Event;
 use crate::model::record::{IncidentId, Record, Seq};
 use crate::model::redis::Probe;
-use crate::model::time::{At, BootId};
+use crate::model::time::BootId;
 
+use super::codec;
 use super::error::Error;
 use super::quiet::{alike, subject_of};
+use rows::{Cursor, Gauges, Pen};
 
 /// Most checks in one block.
-pub const MAX_ROWS: usize = 256;
+pub const MAX_ROWS: usize = 1024;
 
 /// Consecutive quiet checks. Fields are stored by position: a change of any is a new format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,62 +57,21 @@ impl Block {
     /// subject's check before. Numbers are LEB128; all but the first are zigzagged wrapping differences.
     #[must_use]
     pub fn pack(checks: &[Record]) -> Option<Self> {
-        let head = checks.first()?;
-        let mut block = Self {
-            first: head.seq,
-            ruleset: head.ruleset,
-            boot: head.at.boot,
-            wall_us: head.at.wall_us,
-            mono_us: head.at.mono_us,
-            subjects: Vec::new(),
-            count: Count::new(checks.len())?,
-            rows: Rows(Vec::with_capacity(checks.len() * 12)),
-        };
-        let mut clock = Clock::new(&block);
-        let mut gauges: Vec<Gauges> = Vec::new();
-        for (index, check) in checks.iter().enumerate() {
-            let (peer, probe) = subject_of(check)?;
-            if !block.takes(index as u64, check) {
-                return None;
-            }
-            let found = block
-                .subjects
-                .iter()
-                .position(|s| s.instance == check.instance && s.peer.as_deref() == peer);
-            let subject = found.unwrap_or_else(|| {
-                block.subjects.push(Subject {
-                    instance: check.instance.clone(),
-                    peer: peer.map(str::to_owned),
-                    incident: check.incident,
-                    probe: probe.clone(),
-                });
-                gauges.push(Gauges::of(probe));
-                gauges.len() - 1
-            });
-            let base = &block.subjects[subject];
-            if base.incident != check.incident || !alike(&base.probe, probe) {
-                return None;
-            }
-            write_unsigned(&mut block.rows.0, subject as u64);
-            clock.write(&mut block.rows.0, &check.at);
-            gauges[subject].write(&mut block.rows.0, probe);
-        }
-        Some(block)
+        let mut packer = Packer::new(checks.first()?);
+        let all = checks.iter().all(|check| packer.push(check));
+        all.then(|| packer.finish())
     }
 
-    /// The records, exactly as they were packed, one by one.
+    /// The records, exactly as they were packed, one by one. An error is the last item.
     #[must_use]
     pub fn unpack(self) -> Unpack {
         Unpack {
-            clock: Clock::new(&self),
-            gauges: self.subjects.iter().map(|s| Gauges::of(&s.probe)).collect(),
-            index: 0,
-            read: 0,
+            cursor: Cursor::new(&self),
             block: self,
         }
     }
 
-    /// Place of the first check.
+    /// The first check, which is also the block's key.
     #[must_use]
     pub fn first(&self) -> Seq {
         self.first
@@ -120,13 +83,125 @@ impl Block {
         self.count.0.into()
     }
 
-    /// What all checks of the block must have in common.
-    fn takes(&self, index: u64, check: &Record) -> bool {
-        check.seq.0.checked_sub(self.first.0) == Some(index)
-            && check.ruleset == self.ruleset
-            && check.at.boot == self.boot
+    /// The hash of the chain behind this block's checks, link by link: however they are packed, it is the same.
+    ///
+    /// A link is blake3 over 64 bytes, of which the first sixteen count: the hash before (16), the subject's
+    /// digest (12), wall and monotonic time, latency, offset and keys (8, 8, 4, 8, 8; little endian).
+    ///
+    /// # Errors
+    /// A row that cannot be read.
+    pub(super) fn link(&self, before: [u8; 16]) -> Result<[u8; 16], Error> {
+        let digests: Vec<_> = self.subjects.iter().map(|s| self.digest(s)).collect();
+        let mut cursor = Cursor::new(self);
+        let mut hash = before;
+        while let Some(row) = cursor.next(self) {
+            let (_, row) = row?;
+            let mut link = [0; 64];
+            link[..16].copy_from_slice(&hash);
+            link[16..28].copy_from_slice(&digests[row.subject]);
+            link[28..36].copy_from_slice(&row.at.wall_us.to_le_bytes());
+            link[36..44].copy_from_slice(&row.at.mono_us.to_le_bytes());
+            link[44..48].copy_from_slice(&(row.gauges.latency as u32).to_le_bytes());
+            link[48..56].copy_from_slice(&row.gauges.offset.to_le_bytes());
+            link[56..].copy_from_slice(&row.gauges.keys.to_le_bytes());
+            hash.copy_from_slice(&blake3::hash(&link).as_bytes()[..16]);
+        }
+        Ok(hash)
+    }
+
+    /// What every check of a subject says, as twelve bytes: blake3 of ruleset, boot and the subject without its gauges.
+    fn digest(&self, subject: &Subject) -> [u8; 12] {
+        let nothing = Gauges {
+            latency: 0,
+            offset: 0,
+            keys: 0,
+        };
+        let shared = Subject {
+            probe: nothing.on(&subject.probe),
+            ..subject.clone()
+        };
+        let bytes = codec::serialize(&(self.ruleset, self.boot, shared));
+        let mut digest = [0; 12];
+        digest.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..12]);
+        digest
+    }
+}
+
+/// A block that is being packed, check by check.
+#[derive(Debug)]
+pub(super) struct Packer {
+    block: Block,
+    pen: Pen,
+    subject_bytes: u64,
+}
+
+impl Packer {
+    /// An empty block that this check fits into.
+    pub(super) fn new(head: &Record) -> Self {
+        let block = Block {
+            first: head.seq,
+            ruleset: head.ruleset,
+            boot: head.at.boot,
+            wall_us: head.at.wall_us,
+            mono_us: head.at.mono_us,
+            subjects: Vec::new(),
+            count: Count(0),
+            rows: Rows(Vec::new()),
+        };
+        Self {
+            pen: Pen::new(&block),
+            block,
+            subject_bytes: 0,
+        }
+    }
+
+    /// Adds a check; `false`, and nothing changed, if it does not fit.
+    pub(super) fn push(&mut self, check: &Record) -> bool {
+        let block = &mut self.block;
+        let (Some((peer, probe)), Some(count)) = (
+            subject_of(check),
+            Count::new(usize::from(block.count.0) + 1),
+        ) else {
+            return false;
+        };
+        let fits = check.seq.0.checked_sub(block.first.0) == Some(block.count.0.into())
+            && check.ruleset == block.ruleset
+            && check.at.boot == block.boot
             && check.cause.is_none()
-            && check.decision.is_empty()
+            && check.decision.is_empty();
+        let known = block
+            .subjects
+            .iter()
+            .position(|s| s.instance == check.instance && s.peer.as_deref() == peer);
+        let base = known.map(|place| &block.subjects[place]);
+        if !fits
+            || base
+                .is_some_and(|base| base.incident != check.incident || !alike(&base.probe, probe))
+        {
+            return false;
+        }
+        let subject = known.unwrap_or_else(|| {
+            block.subjects.push(Subject {
+                instance: check.instance.clone(),
+                peer: peer.map(str::to_owned),
+                incident: check.incident,
+                probe: probe.clone(),
+            });
+            self.subject_bytes += codec::serialized_size(check);
+            block.subjects.len() - 1
+        });
+        self.pen.write(&mut block.rows.0, subject, &check.at, probe);
+        block.count = count;
+        true
+    }
+
+    /// About how many bytes the block takes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.subject_bytes + self.block.rows.0.len() as u64
+    }
+
+    pub(super) fn finish(self) -> Block {
+        self.block
     }
 }
 
@@ -134,29 +209,23 @@ impl Block {
 #[derive(Debug)]
 pub struct Unpack {
     block: Block,
-    clock: Clock,
-    gauges: Vec<Gauges>,
-    /// The row that is next.
-    index: u16,
-    /// Where it begins.
-    read: usize,
+    cursor: Cursor,
 }
 
-impl Unpack {
-    fn row(&mut self) -> Option<Record> {
+impl Iterator for Unpack {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         let block = &self.block;
-        let mut rows = block.rows.0.get(self.read..)?;
-        let index = usize::try_from(read_unsigned(&mut rows)?).ok()?;
-        let subject = block.subjects.get(index)?;
-        let at = self.clock.read(&mut rows, block.boot)?;
-        let probe = self
-            .gauges
-            .get_mut(index)?
-            .read(&mut rows, &subject.probe)?;
-        self.read = block.rows.0.len() - rows.len();
-        Some(Record {
-            seq: Seq(block.first.0.checked_add(self.index.into())?),
-            at,
+        let (seq, row) = match self.cursor.next(block)? {
+            Ok(row) => row,
+            Err(e) => return Some(Err(e)),
+        };
+        let subject = &block.subjects[row.subject];
+        let probe = row.gauges.on(&subject.probe);
+        Some(Ok(Record {
+            seq,
+            at: row.at,
             instance: subject.instance.clone(),
             cause: None,
             ruleset: block.ruleset,
@@ -169,34 +238,7 @@ impl Unpack {
                 },
             },
             decision: Decision::default(),
-        })
-    }
-
-    /// What is wrong, said once.
-    fn end(&mut self, why: String) -> Error {
-        let seq = self.block.first.0.saturating_add(self.index.into());
-        self.index = self.block.count.0;
-        self.read = self.block.rows.0.len();
-        Error::damaged(seq, why)
-    }
-}
-
-impl Iterator for Unpack {
-    type Item = Result<Record, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.index == self.block.count.0 {
-            let over = self.block.rows.0.len() - self.read;
-            return (over > 0).then(|| Err(self.end(format!("{over} bytes behind the last row"))));
-        }
-        let record = self.row();
-        Some(match record {
-            Some(record) => {
-                self.index += 1;
-                Ok(record)
-            }
-            None => Err(self.end(format!("row {} of a block is garbled", self.index))),
-        })
+        }))
     }
 }
 
@@ -245,125 +287,4 @@ impl<'de> Deserialize<'de> for Rows {
         }
         deserializer.deserialize_bytes(Bytes)
     }
-}
-
-/// Both clocks at the row before.
-#[derive(Debug)]
-struct Clock {
-    wall_us: u64,
-    mono_us: u64,
-}
-
-impl Clock {
-    fn new(block: &Block) -> Self {
-        Self {
-            wall_us: block.wall_us.cast_unsigned(),
-            mono_us: block.mono_us,
-        }
-    }
-
-    fn write(&mut self, rows: &mut Vec<u8>, at: &At) {
-        let wall_us = at.wall_us.cast_unsigned();
-        let mono = at.mono_us.wrapping_sub(self.mono_us);
-        let wall = wall_us.wrapping_sub(self.wall_us);
-        write_signed(rows, mono);
-        write_signed(rows, wall.wrapping_sub(mono));
-        *self = Self {
-            wall_us,
-            mono_us: at.mono_us,
-        };
-    }
-
-    fn read(&mut self, rows: &mut &[u8], boot: BootId) -> Option<At> {
-        let mono = read_signed(rows)?;
-        let wall = read_signed(rows)?.wrapping_add(mono);
-        self.mono_us = self.mono_us.wrapping_add(mono);
-        self.wall_us = self.wall_us.wrapping_add(wall);
-        Some(At {
-            wall_us: self.wall_us.cast_signed(),
-            mono_us: self.mono_us,
-            boot,
-        })
-    }
-}
-
-/// What changes from check to check, as it was at the subject's check before.
-#[derive(Debug)]
-struct Gauges {
-    latency: u64,
-    offset: u64,
-    keys: u64,
-}
-
-impl Gauges {
-    fn of(probe: &Probe) -> Self {
-        let seen = probe.observation.as_ref();
-        Self {
-            latency: probe.latency_us.into(),
-            offset: seen.map_or(0, |seen| seen.offset.cast_unsigned()),
-            keys: seen.map_or(0, |seen| seen.keys),
-        }
-    }
-
-    fn write(&mut self, rows: &mut Vec<u8>, probe: &Probe) {
-        let next = Self::of(probe);
-        write_signed(rows, next.latency.wrapping_sub(self.latency));
-        if probe.observation.is_some() {
-            write_signed(rows, next.offset.wrapping_sub(self.offset));
-            write_signed(rows, next.keys.wrapping_sub(self.keys));
-        }
-        *self = next;
-    }
-
-    fn read(&mut self, rows: &mut &[u8], base: &Probe) -> Option<Probe> {
-        self.latency = self.latency.wrapping_add(read_signed(rows)?);
-        let mut probe = base.clone();
-        probe.latency_us = u32::try_from(self.latency).ok()?;
-        if let Some(seen) = &mut probe.observation {
-            self.offset = self.offset.wrapping_add(read_signed(rows)?);
-            self.keys = self.keys.wrapping_add(read_signed(rows)?);
-            seen.offset = self.offset.cast_signed();
-            seen.keys = self.keys;
-        }
-        Some(probe)
-    }
-}
-
-/// A wrapping difference, small in either direction: zigzag, then LEB128.
-fn write_signed(rows: &mut Vec<u8>, difference: u64) {
-    write_unsigned(
-        rows,
-        (difference << 1) ^ (difference.cast_signed() >> 63).cast_unsigned(),
-    );
-}
-
-fn read_signed(rows: &mut &[u8]) -> Option<u64> {
-    let zigzag = read_unsigned(rows)?;
-    Some((zigzag >> 1) ^ (zigzag & 1).wrapping_neg())
-}
-
-fn write_unsigned(rows: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        // The low seven bits and "more follows"; the cut is meant.
-        rows.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    rows.push(number as u8);
-}
-
-fn read_unsigned(rows: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = rows.split_first()?;
-        *rows = rest;
-        let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
-            return None;
-        }
-        number |= bits << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }

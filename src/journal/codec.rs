@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! value = format (1 byte) ‖ body (bincode) ‖ hash (16 bytes)
-//! hash  = blake3(previous entry's hash ‖ key as u64 big endian ‖ format ‖ body), first 16 bytes
+//! hash  = blake3(previous entry's hash ‖ key as u64 big endian ‖ format ‖ body), first 16 bytes;
+//!         of quiet checks: a link for each, see Block::link, so that they can be packed anew
 //! ```
 //!
-//! The first entry of a journal follows sixteen zero bytes. The hash comes before everything else,
-//! whatever the format, so that damage is never taken for a newer format. It tells accidents and
-//! quiet edits; who can rewrite the whole journal can also rewrite its chain.
+//! The first entry of a journal follows sixteen zero bytes. Damage is never taken for a newer format: such an
+//! entry must be well chained by its bytes. The chain tells accidents and quiet edits; who can rewrite the
+//! whole journal can also rewrite its chain.
 
 use bincode::Options;
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,8 @@ use crate::migrations;
 use crate::model::record::{Record, Seq};
 
 /// The format that this version writes.
-pub const FORMAT: u8 = 1;
-/// The largest body, in bytes. sled moves pages of more than 128 KiB out of its log.
+pub const FORMAT: u8 = 2;
+/// The largest body, in bytes.
 pub const MAX_BODY: u64 = 64 * 1024;
 /// The largest value: a body between its format byte and its hash.
 pub const MAX_VALUE: usize = MAX_BODY as usize + 1 + HASH_LEN;
@@ -57,7 +58,7 @@ impl Entry {
 }
 
 /// A link of the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hash(pub [u8; HASH_LEN]);
 
 impl Hash {
@@ -70,6 +71,14 @@ impl Hash {
             .last_chunk()
             .map(|hash| Self(*hash))
             .ok_or_else(|| Error::damaged(key, "the entry is too short to be one"))
+    }
+
+    /// Behind the checks of a block.
+    fn behind(prev: Self, entry: &Entry) -> Result<Option<Self>, Error> {
+        match entry {
+            Entry::Record(_) => Ok(None),
+            Entry::Quiet(block) => block.link(prev.0).map(|hash| Some(Self(hash))),
+        }
     }
 
     fn chain(prev: Self, key: u64, format_and_body: &[u8]) -> Self {
@@ -129,16 +138,27 @@ impl Chain {
         }
         let hash = Hash::of_value(key, value)?;
         let format_and_body = &value[..value.len() - HASH_LEN];
-        if Hash::chain(self.prev, key, format_and_body) != hash {
-            return Err(Error::damaged(
+        let broken = || {
+            Error::damaged(
                 key,
                 "the chain is broken: the hash is not that of this content",
-            ));
-        }
+            )
+        };
+        let by_bytes = Hash::chain(self.prev, key, format_and_body) == hash;
         let (format, body) = format_and_body
             .split_first()
             .ok_or_else(|| Error::damaged(key, "the entry is empty"))?;
-        let entry = migrations::decode(*format, body).map_err(|e| at_key(key, e))?;
+        let linked = migrations::links_checks(*format) && is_quiet(body);
+        if !by_bytes && !linked {
+            return Err(broken());
+        }
+        let entry = match migrations::decode(*format, body) {
+            Err(_) if !by_bytes => return Err(broken()),
+            decoded => decoded.map_err(|e| at_key(key, e))?,
+        };
+        if linked && Hash::behind(self.prev, &entry)? != Some(hash) {
+            return Err(broken());
+        }
         let end = key.checked_add(entry.count());
         if entry.first() != Seq(key) || entry.count() == 0 || end.is_none() {
             return Err(Error::damaged(
@@ -170,7 +190,10 @@ impl Chain {
             bytes: serialized_size(entry),
             limit: MAX_BODY,
         })?;
-        let hash = Hash::chain(self.prev, key, &value);
+        let hash = match Hash::behind(self.prev, entry)? {
+            Some(hash) => hash,
+            None => Hash::chain(self.prev, key, &value),
+        };
         value.extend_from_slice(&hash.0);
         let before = *self;
         if self.admit(key, &value)? != *entry {
@@ -182,6 +205,22 @@ impl Chain {
         }
         Ok(value)
     }
+}
+
+/// The first byte of a body tells which entry it is.
+fn is_quiet(body: &[u8]) -> bool {
+    body.first() == Some(&1)
+}
+
+/// Encodes any stored value, of any size.
+pub(super) fn serialize<T: Serialize>(value: &T) -> Vec<u8> {
+    // As for the size: nothing in the model can fail to be encoded into memory.
+    bincode::DefaultOptions::new()
+        .with_varint_encoding()
+        .with_little_endian()
+        .with_no_limit()
+        .serialize(value)
+        .unwrap_or_default()
 }
 
 /// The encoded size of any stored value, in bytes.
@@ -199,6 +238,19 @@ pub(super) fn serialized_size<T: Serialize>(value: &T) -> u64 {
 /// What bincode says.
 pub fn deserialize<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     options().deserialize(body).map_err(|e| e.to_string())
+}
+
+/// Decodes what [`serialize`] encoded, of up to `limit` bytes.
+pub(super) fn deserialize_long<T: serde::de::DeserializeOwned>(
+    bytes: &[u8],
+    limit: usize,
+) -> Result<T, String> {
+    let options = bincode::DefaultOptions::new()
+        .with_varint_encoding()
+        .with_little_endian()
+        .with_limit(limit as u64)
+        .reject_trailing_bytes();
+    options.deserialize(bytes).map_err(|e| e.to_string())
 }
 
 fn serialize_into<T: Serialize>(into: &mut Vec<u8>, value: &T) -> bincode::Result<()> {

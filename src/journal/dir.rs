@@ -1,5 +1,7 @@
 //! The journal's directory around sled's files: made, locked, cleaned, synced.
 
+pub(super) mod layout;
+
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -16,22 +18,10 @@ pub(super) const LOCK_TRIES: u32 = 30;
 /// Between two tries.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// Makes the directory, or says that there is no journal in it.
-pub(super) fn prepare(dir: &Path, create: bool) -> Result<(), Error> {
-    let log = dir.join("db");
-    if create {
-        let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
-        made.map_err(|e| Error::io("create", dir, e))
-    } else if log
-        .try_exists()
-        .map_err(|e| Error::io("look for", &log, e))?
-    {
-        Ok(())
-    } else {
-        Err(Error::Missing {
-            path: dir.to_owned(),
-        })
-    }
+/// Makes a directory, and those above it.
+pub(super) fn make(dir: &Path) -> Result<(), Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
+    made.map_err(|e| Error::io("create", dir, e))
 }
 
 /// Our own lock, because sled is only safe to prepare for where nobody else has it open.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! header  "RHAJRNL" version (1 byte) anchor (16 bytes: the hash before the first entry)
+//! state   length (u32 big endian), 0 (u64), what the records before the first fold to: a snapshot file. If any
 //! frame   length of the value (u32 big endian, not 0), key (u64 big endian), value as stored
 //! end     0 (u32), number of frames (u64 big endian)
 //! ```
@@ -13,14 +14,16 @@ use std::sync::Arc;
 
 use crate::model::record::{Record, Seq};
 
-use super::codec::{Chain, Hash, MAX_VALUE};
+use super::codec::{Chain, FORMAT, Hash, MAX_VALUE};
 use super::error::Error;
 use super::records::Flat;
+use super::snapshot::{self, Fold};
 use super::store::Pair;
 use super::verify::{self, VerifyReport};
 
 const MAGIC: &[u8; 7] = b"RHAJRNL";
-const VERSION: u8 = 1;
+/// That of the newest entries in it.
+const VERSION: u8 = FORMAT;
 
 /// One entry: its key and its stored value.
 pub type Frame = (u64, Vec<u8>);
@@ -28,18 +31,21 @@ pub type Frame = (u64, Vec<u8>);
 /// Entries as stored, oldest first. See [`super::Reader::frames`]. An error is the last item.
 pub struct Frames {
     anchor: Hash,
+    snapshot: Option<Vec<u8>>,
     frames: Box<dyn Iterator<Item = Result<Frame, Error>> + Send>,
 }
 
 impl Frames {
     pub(super) fn new(
         anchor: Hash,
+        snapshot: Option<Vec<u8>>,
         stored: impl Iterator<Item = Result<Pair, Error>> + Send + 'static,
         held: Option<Frame>,
     ) -> Self {
         let stored = stored.map(|pair| pair.map(|(key, value)| (key, value.to_vec())));
         Self {
             anchor,
+            snapshot,
             frames: Box::new(stored.chain(held.map(Ok))),
         }
     }
@@ -51,6 +57,7 @@ impl Frames {
             move |frame: &Result<Frame, Error>| !matches!(frame, Ok((key, _)) if *key >= end.0);
         Self {
             anchor: self.anchor,
+            snapshot: self.snapshot,
             frames: Box::new(self.frames.take_while(inside)),
         }
     }
@@ -92,6 +99,9 @@ impl Iterator for Stream {
             self.begun = true;
             return Some(Ok([MAGIC.as_slice(), &[VERSION], &frames.anchor.0].concat()));
         }
+        if let Some(snapshot) = frames.snapshot.take() {
+            return Some(Ok(piece(snapshot.len() as u32, 0, &snapshot)));
+        }
         match frames.next() {
             Some(Ok((key, value))) => {
                 self.sent += 1;
@@ -116,7 +126,18 @@ fn piece(length: u32, key: u64, value: &[u8]) -> Vec<u8> {
 
 /// Reads a stream back into records, as safely as from the disk. An error is the last item.
 #[derive(Debug)]
-pub struct FrameReader<R: Read>(Flat<Input<R>>);
+pub struct FrameReader<R: Read> {
+    records: Flat<Input<R>>,
+    snapshot: Option<Snapshot>,
+}
+
+/// A state that came with a stream.
+#[derive(Debug)]
+struct Snapshot {
+    bytes: Vec<u8>,
+    first: u64,
+    before: Hash,
+}
 
 impl<R: Read> FrameReader<R> {
     /// Reads the header.
@@ -127,26 +148,47 @@ impl<R: Read> FrameReader<R> {
         let mut input = Input {
             input: BufReader::new(input),
             frames: 0,
+            ahead: None,
         };
         if input.exact()? != *MAGIC {
             return Err(Error::NotAStream);
         }
         let [version] = input.exact()?;
-        if version != VERSION {
+        if version == 0 || version > VERSION {
             return Err(Error::NewerFormat {
                 found: version,
                 known: VERSION,
             });
         }
         let anchor = Hash(input.exact()?);
-        Ok(Self(Flat::new(input, Chain::behind(anchor, None))))
+        let snapshot = input.state()?.map(|bytes| Snapshot {
+            bytes,
+            first: input.first(),
+            before: anchor,
+        });
+        Ok(Self {
+            records: Flat::new(input, Chain::behind(anchor, None)),
+            snapshot,
+        })
+    }
+
+    /// What the records before the first fold to; the default where nothing is said of that.
+    ///
+    /// # Errors
+    /// `NewerFormat`.
+    pub fn before_first<F: Fold>(&self) -> Result<F, Error> {
+        let snapshot = self.snapshot.as_ref();
+        let fold = snapshot.map_or(Ok(None), |told| {
+            snapshot::decode(&told.bytes, told.first, told.before)
+        });
+        fold.map(Option::unwrap_or_default)
     }
 
     /// Reads the rest and reports the first thing that is wrong.
     #[must_use]
     pub fn verify(self) -> VerifyReport {
-        let (input, chain) = self.0.into_rest();
-        verify::survey(input.into_iter().flatten(), chain, |_| Ok(()))
+        let (input, chain) = self.records.into_rest();
+        verify::survey(input.into_iter().flatten(), chain, |_, _| Ok(()))
     }
 }
 
@@ -154,7 +196,7 @@ impl<R: Read> Iterator for FrameReader<R> {
     type Item = Result<Record, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next()
+        self.records.next()
     }
 }
 
@@ -163,12 +205,56 @@ impl<R: Read> Iterator for FrameReader<R> {
 struct Input<R> {
     input: BufReader<R>,
     frames: u64,
+    /// Length and key of the next frame, already read.
+    ahead: Option<(usize, u64)>,
 }
 
 impl<R: Read> Input<R> {
+    /// The state at the beginning, if there is one.
+    fn state(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let (length, key) = self.head()?;
+        let is_state = key == 0 && length > 0;
+        if !is_state {
+            self.ahead = Some((length, key));
+            return Ok(None);
+        }
+        if length > snapshot::MOST {
+            return Err(Error::damaged(key, format!("a state of {length} bytes")));
+        }
+        // Not taken at its word: what is said and does not come takes no memory.
+        let mut bytes = Vec::new();
+        let told = self
+            .input
+            .by_ref()
+            .take(length as u64)
+            .read_to_end(&mut bytes);
+        told.map_err(|e| Error::Stream {
+            source: Arc::new(e),
+        })?;
+        if bytes.len() < length {
+            return Err(Error::CutOff { frames: 0 });
+        }
+        self.ahead = Some(self.head()?);
+        Ok(Some(bytes))
+    }
+
+    /// The key of the next frame.
+    fn first(&self) -> u64 {
+        self.ahead.map_or(0, |(_, key)| key)
+    }
+
+    fn head(&mut self) -> Result<(usize, u64), Error> {
+        match self.ahead.take() {
+            Some(head) => Ok(head),
+            None => Ok((
+                u32::from_be_bytes(self.exact()?) as usize,
+                u64::from_be_bytes(self.exact()?),
+            )),
+        }
+    }
+
     fn frame(&mut self) -> Result<Option<Frame>, Error> {
-        let length = u32::from_be_bytes(self.exact()?) as usize;
-        let key = u64::from_be_bytes(self.exact()?);
+        let (length, key) = self.head()?;
         if length == 0 {
             let whole = key == self.frames;
             return if whole {

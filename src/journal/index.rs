@@ -8,7 +8,7 @@ use crate::model::record::{Record, Seq};
 
 use super::error::Error;
 use super::reader::Reader;
-use super::store::Store;
+use super::shelf::{Seqs, Shelf};
 
 /// How many kinds of events there are.
 pub(super) const KINDS: u8 = Event::KINDS.len() as u8;
@@ -43,22 +43,16 @@ pub(super) fn is_check(kind: u8) -> bool {
         .any(|word| kind_index(word) == Some(kind))
 }
 
-type Seqs = Peekable<Box<dyn Iterator<Item = Result<u64, Error>> + Send>>;
-
 /// Kinds and numbers in order: one sorted run of numbers for each kind, merged.
 pub(super) struct Merge {
     order: Order,
-    kinds: Vec<(u8, Seqs)>,
+    kinds: Vec<(u8, Peekable<Seqs>)>,
 }
 
 impl Merge {
-    pub(super) fn new(store: &Store, kinds: &[u8], range: Range<u64>, order: Order) -> Self {
+    pub(super) fn new(shelf: &Shelf, kinds: &[u8], range: Range<u64>, order: Order) -> Self {
         let runs = kinds.iter().map(|kind| {
-            let run = store.notable(*kind, range.clone());
-            let run: Box<dyn Iterator<Item = _> + Send> = match order {
-                Order::OldestFirst => Box::new(run),
-                Order::NewestFirst => Box::new(run.rev()),
-            };
+            let run = shelf.notable(*kind, range.clone(), order);
             (*kind, run.peekable())
         });
         Self {
@@ -101,7 +95,7 @@ impl Notable {
     pub(super) fn new(reader: Reader, kinds: &[u8], range: Range<Seq>, order: Order) -> Self {
         // What is being written is noted before it is there.
         let range = range.start.0..range.end.0.min(reader.tail().first);
-        let merge = Merge::new(&reader.store, kinds, range, order);
+        let merge = Merge::new(&reader.shelf, kinds, range, order);
         Self {
             reader: Some(reader),
             merge,

@@ -4,12 +4,13 @@
 //!  committer: groups what has queued up ──> Journal::append
 //!      quiet: checks that may wait ──> block: packed ──┐
 //!      all others, at once ────────────────────────────┴─> codec: format, body, chain hash ──> store: sled
-//!  reader <── the disk and the held checks;  frames: the same entries for another process
+//!  keeper: full volumes ──> seal: packed anew, compressed ──> sealed: plain files ── too old ──> removed
+//!  shelf: the volumes side by side <── reader: the disk and the held checks;  frames: for another process
 //! ```
 //!
 //! Never decides, never reads a clock, never drops a record that it acknowledged, but for this:
 //! **quiet checks are acknowledged while they are held in memory**. They go to the disk with the next
-//! record that is none, when [`block::MAX_ROWS`] of them are there, when one comes [`QUIET_HOLD`]
+//! record that is none, when [`HOLD_ROWS`] of them are there, when one comes [`QUIET_HOLD`]
 //! after the first, or on [`Journal::flush_quiet`]. A crash loses at most those; they have no
 //! effects, and the records behind a restart take up their numbers.
 
@@ -20,26 +21,32 @@ mod dir;
 pub mod error;
 pub mod frames;
 pub mod index;
+mod keeper;
 mod mark;
-mod pages;
 mod quiet;
 pub mod reader;
 pub mod records;
+mod salvage;
+mod seal;
+mod sealed;
+mod shelf;
+mod snapshot;
 mod store;
 pub mod verify;
+pub mod volumes;
 
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
 use std::ops::{Deref, Range};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::model::record::{Record, Seq};
 
-use block::{Block, MAX_ROWS};
+use block::Block;
 use codec::{Chain, Entry, MAX_BODY};
 pub use committer::Committer;
 pub use error::Error;
@@ -48,33 +55,36 @@ pub use index::{Order, kind_index};
 use quiet::{Judgement, Watch};
 use reader::Tail;
 pub use reader::{Reader, Stats};
+pub use salvage::{Quarantined, Salvaged};
+use shelf::Shelf;
+pub use snapshot::Fold;
 use store::Store;
 pub use verify::VerifyReport;
+pub use volumes::{Expired, Retention, VolumeStats};
 
 /// The first of the held checks is not older than this when another comes.
 pub const QUIET_HOLD: Duration = Duration::from_secs(10);
-/// What the subjects of a block may take: sixteen such blocks stay below the 128 KiB at which sled
-/// moves a page out of its log.
+/// Most checks that are held.
+pub const HOLD_ROWS: usize = 256;
+/// What the subjects of a block may take, while it is held.
 const MAX_SUBJECT_BYTES: u64 = 4 * 1024;
+/// A volume with so many records is full, or with so many bytes: what a start has to read.
+const VOLUME_RECORDS: u64 = 128 * 1024;
+const VOLUME_BYTES: u64 = 32 << 20;
 
 /// The one that writes. It reads too: see [`Reader`].
 #[derive(Debug)]
 pub struct Journal {
     reader: Reader,
+    /// The newest volume.
+    active: Arc<Store>,
+    /// It began with this record.
+    began: u64,
     watch: Watch,
     /// Encoded size of the first check of each subject among the held ones.
     subject_bytes: u64,
     /// Why it does not write any more.
     closed: Option<String>,
-}
-
-/// A damaged journal that was set aside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
-    /// Where it was moved to.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub why: String,
 }
 
 impl Deref for Journal {
@@ -91,50 +101,24 @@ impl Journal {
     /// # Errors
     /// `Locked`, `Damaged` (its end is not readable), `NewerFormat`, `Io`.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        let store = Store::open(dir, true)?;
-        let tail = Reader::end_of(&store)?;
-        store.check_mark(tail.first)?;
+        let shelf = Shelf::open(dir, true)?;
+        let active = shelf.active()?;
+        let tail = Reader::end_of(&shelf)?;
+        shelf.check_mark(tail.first)?;
         // Kinds are noted before the records that they are of.
-        store.trim_notable(index::KINDS, tail.first)?;
+        active.trim(index::KINDS, tail.first)?;
         // What a killed process had written but not synced is about to be built upon.
-        store.sync(tail.first)?;
-        let reader = Reader {
-            store: Arc::new(store),
-            tail: Arc::new(Mutex::new(tail)),
-        };
+        active.sync()?;
+        shelf.set_mark(tail.first)?;
+        let reader = Reader::of(shelf, tail);
         Ok(Self {
+            began: reader.newest(),
             reader,
+            active,
             watch: Watch::default(),
             subject_bytes: 0,
             closed: None,
         })
-    }
-
-    /// Opens the journal and reads all of it. Where it is damaged, it is moved to
-    /// `<dir>.bad-<suffix>` and another is begun.
-    ///
-    /// # Errors
-    /// `Locked`, `NewerFormat`, `Io`: none of these is a reason to set a journal aside.
-    pub fn open_or_quarantine(
-        dir: &Path,
-        suffix: &str,
-    ) -> Result<(Self, Option<Quarantined>), Error> {
-        let damage = match Self::open(dir) {
-            Ok(journal) => match journal.verify().into_result() {
-                Ok(()) => return Ok((journal, None)),
-                Err(damage) => damage,
-            },
-            Err(e) => e,
-        };
-        if !matches!(damage, Error::Damaged { .. }) {
-            return Err(damage);
-        }
-        let mut name = OsString::from(dir);
-        name.push(format!(".bad-{suffix}"));
-        let path = PathBuf::from(name);
-        std::fs::rename(dir, &path).map_err(|e| Error::io("set aside", dir, e))?;
-        let why = damage.to_string();
-        Ok((Self::open(dir)?, Some(Quarantined { path, why })))
     }
 
     /// A handle for reading beside this.
@@ -182,6 +166,47 @@ impl Journal {
         }
     }
 
+    /// The newest volume has as much as a volume should have.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let records = self.reader.tail().first - self.began;
+        let bytes = || self.active.bytes().is_ok_and(|bytes| bytes >= VOLUME_BYTES);
+        records >= VOLUME_RECORDS || (records > 0 && bytes())
+    }
+
+    /// Begins another volume; the one before it can be sealed then. Nothing happens to an empty one.
+    ///
+    /// # Errors
+    /// As [`Self::append`]. If no volume can be begun, the journal goes on in the old one.
+    pub fn rotate(&mut self) -> Result<(), Error> {
+        self.flush_quiet()?;
+        let Tail { first, hash, .. } = self.reader.tail().clone();
+        if first == self.began {
+            return Ok(());
+        }
+        let shelf = &self.reader.shelf;
+        match shelf.begin(first, hash) {
+            Ok(active) => {
+                self.active = active;
+                self.began = first;
+                Ok(())
+            }
+            Err(e) => {
+                // What would be written to the old volume now must not be looked for in a new one.
+                self.closed = shelf.forget(first).err().map(|e| e.to_string());
+                Err(e)
+            }
+        }
+    }
+
+    /// Seals all volumes but the newest, now. A [`Committer`] does that beside its writing.
+    ///
+    /// # Errors
+    /// Damage, I/O.
+    pub fn seal<F: Fold>(&self) -> Result<(), Error> {
+        keeper::seal_all::<F>(&self.reader, &AtomicBool::new(false))
+    }
+
     /// Where the held checks, followed by `records`, are cut into entries. What stays behind the
     /// last cut is held.
     fn cut(&mut self, records: &[Record]) -> Vec<Cut> {
@@ -214,7 +239,7 @@ impl Journal {
             }
             self.subject_bytes += adds(begin);
             let first = *begin.get_or_insert(record);
-            if index + 1 - start == MAX_ROWS || has_waited(first, record) {
+            if index + 1 - start == HOLD_ROWS || has_waited(first, record) {
                 cuts.push(Cut::Block(start..index + 1));
                 (start, begin, self.subject_bytes) = (index + 1, None, 0);
             }
@@ -237,7 +262,7 @@ impl Journal {
             let entry = cut.entry(&all)?;
             entries.push((entry.first().0, chain.seal(&entry)?));
         }
-        let store = &self.reader.store;
+        let store = &self.active;
         for cut in cuts {
             if let Cut::Single(index) = cut {
                 let record = &all[*index];
@@ -249,7 +274,8 @@ impl Journal {
         }
         let end = cuts.last().map_or(0, Cut::end);
         let next = start.first + end as u64;
-        store.sync(next)?;
+        store.sync()?;
+        self.reader.shelf.set_mark(next)?;
         *self.reader.tail() = Tail {
             first: next,
             hash: chain.hash(),

@@ -11,8 +11,9 @@ use super::codec::{Chain, Entry, Hash};
 use super::error::Error;
 use super::frames::Frames;
 use super::index::{self, Merge, Order};
-use super::records::{Records, RecordsRev, begin, chain_to};
-use super::store::Store;
+use super::records::{Flat, Records, RecordsRev, begin, chain_to};
+use super::shelf::{Shelf, Volume};
+use super::snapshot::{self, Fold};
 use super::verify::{self, VerifyReport};
 
 /// Reads the journal, beside the one who writes it and beside other readers.
@@ -21,7 +22,7 @@ use super::verify::{self, VerifyReport};
 /// checked against the one before it on the way. The directory is let go when the last handle is.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pub(super) store: Arc<Store>,
+    pub(super) shelf: Arc<Shelf>,
     pub(super) tail: Arc<Mutex<Tail>>,
 }
 
@@ -37,6 +38,15 @@ pub(super) struct Tail {
 }
 
 impl Tail {
+    /// Nothing is on the disk from `first` on.
+    pub(super) fn empty(first: u64, hash: Hash) -> Self {
+        Self {
+            first,
+            hash,
+            records: Arc::default(),
+        }
+    }
+
     /// The number of the next record.
     pub(super) fn next(&self) -> u64 {
         self.first + self.records.len() as u64
@@ -61,19 +71,22 @@ impl Reader {
     /// # Errors
     /// `Missing`, `Locked`, `NewerFormat`, `Io`; `Damaged` where not even sled opens it.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        let store = Store::open(dir, false)?;
-        let tail = Self::end_of(&store).or_else(|e| match store.before(u64::MAX)? {
-            Some((key, value)) if matches!(e, Error::Damaged { .. }) => Ok(Tail {
-                first: key + 1,
-                hash: Hash::of_value(key, &value).unwrap_or(Hash::GENESIS),
-                records: Arc::default(),
-            }),
+        let shelf = Shelf::open(dir, false)?;
+        let tail = Self::end_of(&shelf).or_else(|e| match shelf.before(u64::MAX)? {
+            Some((key, value)) if matches!(e, Error::Damaged { .. }) => {
+                let hash = Hash::of_value(key, &value).unwrap_or(Hash::GENESIS);
+                Ok(Tail::empty(key + 1, hash))
+            }
             _ => Err(e),
         })?;
-        Ok(Self {
-            store: Arc::new(store),
+        Ok(Self::of(shelf, tail))
+    }
+
+    pub(super) fn of(shelf: Shelf, tail: Tail) -> Self {
+        Self {
+            shelf: Arc::new(shelf),
             tail: Arc::new(Mutex::new(tail)),
-        })
+        }
     }
 
     /// Number of the newest record.
@@ -95,13 +108,13 @@ impl Reader {
     /// The records from `from` on, oldest first. An error is the last item.
     #[must_use]
     pub fn records(&self, from: Seq) -> Records {
-        Records::new(&self.store, &self.tail().clone(), from.0)
+        Records::new(&self.shelf, &self.tail().clone(), from.0)
     }
 
     /// The records below `before`, newest first. `Seq(u64::MAX)` for all. An error is the last item.
     #[must_use]
     pub fn records_rev(&self, before: Seq) -> RecordsRev {
-        RecordsRev::new(&self.store, &self.tail().clone(), before.0)
+        RecordsRev::new(&self.shelf, &self.tail().clone(), before.0)
     }
 
     /// One record; `None` beyond the ends of the journal.
@@ -113,10 +126,10 @@ impl Reader {
         if let Some(held) = seq.0.checked_sub(tail.first) {
             return Ok(tail.records.get(held as usize).cloned());
         }
-        let Some((key, value)) = self.store.before(seq.0 + 1)? else {
+        let Some((key, value)) = self.shelf.before(seq.0 + 1)? else {
             return Ok(None);
         };
-        let entry = chain_to(&self.store, key)?.admit(key, &value)?;
+        let entry = chain_to(&self.shelf, key)?.admit(key, &value)?;
         let index = (seq.0 - key) as usize;
         match entry {
             Entry::Record(record) => Ok((index == 0).then_some(record)),
@@ -131,7 +144,7 @@ impl Reader {
     /// Damage, I/O.
     pub fn seek_time(&self, wall_us: i64) -> Result<Seq, Error> {
         let mut high = self.tail().next();
-        let mut low = self.store.first()?.map_or(high, |(key, _)| key).min(high);
+        let mut low = self.shelf.first().min(high);
         while low < high {
             let middle = low + (high - low) / 2;
             let record = self
@@ -189,13 +202,18 @@ impl Reader {
     /// Damage before the first entry, I/O.
     pub fn frames(&self, from: Seq) -> Result<Frames, Error> {
         let tail = self.tail().clone();
-        let (start, chain) = begin(&self.store, from.0, tail.first)?;
+        let (start, chain) = begin(&self.shelf, from.0, tail.first)?;
         let held = Block::pack(&tail.records)
             .map(|block| Chain::behind(tail.hash, None).seal(&Entry::Quiet(block)))
             .transpose()?;
-        let stored = self.store.range(start..tail.first);
+        let stored = self.shelf.range(start..tail.first, Order::OldestFirst);
+        let first = self.shelf.first();
+        let snapshot = (start <= first)
+            .then(|| snapshot::bytes(self.shelf.dir(), first))
+            .transpose()?;
         Ok(Frames::new(
             chain.hash(),
+            snapshot.flatten(),
             stored,
             held.map(|value| (tail.first, value)),
         ))
@@ -204,18 +222,85 @@ impl Reader {
     /// Reads everything on the disk and reports the first thing that is wrong.
     #[must_use]
     pub fn verify(&self) -> VerifyReport {
+        self.survey(self.shelf.first(), |_| {})
+    }
+
+    /// What the records fold to, the held ones left out: from the newest snapshot on, all of which is verified on the
+    /// way. Records before it are not read.
+    ///
+    /// # Errors
+    /// Damage, a newer format, I/O.
+    pub fn fold<F: Fold>(&self) -> Result<F, Error> {
+        let (from, mut fold) = self.snapshot::<F>(self.newest())?;
+        let report = self.survey(from, |record| fold.fold(record));
+        report.into_result().map(|()| fold)
+    }
+
+    /// What the records of the newest volume alone fold to.
+    pub(super) fn fold_newest<F: Fold>(&self) -> Result<F, Error> {
+        let mut fold = F::default();
+        let report = self.survey(self.newest(), |record| fold.fold(record));
+        report.into_result().map(|()| fold)
+    }
+
+    /// The first record of the newest volume.
+    pub(super) fn newest(&self) -> u64 {
+        self.shelf.volumes().last().map_or(1, Volume::first)
+    }
+
+    /// What the records before `first`, where a volume begins, fold to.
+    pub(super) fn fold_to<F: Fold>(&self, first: u64) -> Result<F, Error> {
+        let (from, mut fold) = self.snapshot::<F>(first)?;
+        let pairs = self.shelf.range(from..first, Order::OldestFirst);
+        for record in Flat::new(pairs, chain_to(&self.shelf, from)?) {
+            fold.fold(&record?);
+        }
+        Ok(fold)
+    }
+
+    /// The newest snapshot of the records before a volume that begins at `most` or earlier.
+    fn snapshot<F: Fold>(&self, most: u64) -> Result<(u64, F), Error> {
+        let volumes = self.shelf.volumes();
+        let firsts = volumes.iter().map(Volume::first).rev();
+        for first in firsts.filter(|first| *first <= most) {
+            let Some(bytes) = snapshot::bytes(self.shelf.dir(), first)? else {
+                continue;
+            };
+            if let Some(fold) = snapshot::decode(&bytes, first, self.shelf.anchor(first)?)? {
+                return Ok((first, fold));
+            }
+        }
+        Ok((self.shelf.first(), F::default()))
+    }
+
+    /// What the records that are kept no more fold to.
+    ///
+    /// # Errors
+    /// A newer format, I/O.
+    pub fn before_first<F: Fold>(&self) -> Result<F, Error> {
+        self.snapshot(self.shelf.first()).map(|(_, fold)| fold)
+    }
+
+    fn survey(&self, from: u64, mut each: impl FnMut(&Record)) -> VerifyReport {
         let end = self.tail().first;
         let kinds: Vec<_> = (0..index::KINDS).collect();
-        let mut index = Merge::new(&self.store, &kinds, 0..end, Order::OldestFirst);
-        let pairs = self.store.range(0..end);
-        let mut report = verify::survey(pairs, Chain::genesis(), |record| {
-            let due = (index::kind_of(&record.event), record.seq.0);
-            match index.pop().transpose()? {
-                Some(found) if found == due => Ok(()),
-                _ => Err(Error::damaged(due.1, "the index of kinds does not agree")),
+        let mut index = Merge::new(&self.shelf, &kinds, from..end, Order::OldestFirst);
+        let chain = match chain_to(&self.shelf, from) {
+            Ok(chain) => chain,
+            Err(e) => return VerifyReport::of(e, from),
+        };
+        let pairs = self.shelf.range(from..end, Order::OldestFirst);
+        let mut report = verify::survey(pairs, chain, |record, alone| {
+            if alone {
+                let due = (index::kind_of(&record.event), record.seq.0);
+                if index.pop().transpose()? != Some(due) {
+                    return Err(Error::damaged(due.1, "the index of kinds does not agree"));
+                }
             }
+            each(record);
+            Ok(())
         });
-        if let Err(e) = self.store.check_mark(end) {
+        if let Err(e) = self.shelf.check_mark(end) {
             report.note(e, end);
         }
         report
@@ -227,7 +312,7 @@ impl Reader {
     /// # Errors
     /// `Damaged`: it has lost its end.
     pub fn check_end(&self) -> Result<(), Error> {
-        self.store.check_mark(self.tail().first)
+        self.shelf.check_mark(self.tail().first)
     }
 
     /// How much there is.
@@ -236,11 +321,11 @@ impl Reader {
     /// I/O.
     pub fn stats(&self) -> Result<Stats, Error> {
         let tail = self.tail().clone();
-        let first = self.store.first()?.map_or(tail.first, |(key, _)| key);
+        let first = self.shelf.first().min(tail.first);
         Ok(Stats {
             records: tail.next().saturating_sub(first),
             held: tail.records.len() as u64,
-            bytes: self.store.bytes()?,
+            bytes: self.shelf.bytes()?,
         })
     }
 
@@ -250,16 +335,16 @@ impl Reader {
     }
 
     /// Where the disk ends.
-    pub(super) fn end_of(store: &Store) -> Result<Tail, Error> {
-        let mut chain = Chain::genesis();
-        if let Some((key, value)) = store.before(u64::MAX)? {
-            chain = chain_to(store, key)?;
-            chain.admit(key, &value)?;
-        }
-        Ok(Tail {
-            first: chain.due().unwrap_or(1),
-            hash: chain.hash(),
-            records: Arc::default(),
-        })
+    pub(super) fn end_of(shelf: &Shelf) -> Result<Tail, Error> {
+        let newest = shelf.volumes().last().map_or(1, Volume::first);
+        let chain = match shelf.before(u64::MAX)? {
+            Some((key, value)) => {
+                let mut chain = chain_to(shelf, key)?;
+                chain.admit(key, &value)?;
+                chain
+            }
+            None => chain_to(shelf, newest)?,
+        };
+        Ok(Tail::empty(chain.due().unwrap_or(newest), chain.hash()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::iter;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::vec;
 
 use crate::model::record::Record;
@@ -9,23 +10,23 @@ use crate::model::record::Record;
 use super::block::Unpack;
 use super::codec::{Chain, Entry, Hash};
 use super::error::Error;
+use super::index::Order;
 use super::reader::Tail;
-use super::store::{Pair, Store};
+use super::shelf::{Pairs, Shelf};
+use super::store::Pair;
 
 /// The chain as it stands before the entry at `key`.
-pub(super) fn chain_to(store: &Store, key: u64) -> Result<Chain, Error> {
-    Ok(match store.before(key)? {
-        Some((before, value)) => Chain::behind(Hash::of_value(before, &value)?, Some(key)),
-        None => Chain::genesis(),
-    })
+pub(super) fn chain_to(shelf: &Shelf, key: u64) -> Result<Chain, Error> {
+    Ok(Chain::behind(shelf.anchor(key)?, Some(key)))
 }
 
 /// The key of the entry that holds `from`, and the chain before it.
-pub(super) fn begin(store: &Store, from: u64, end: u64) -> Result<(u64, Chain), Error> {
-    match store.before(from.saturating_add(1).min(end))? {
-        Some((key, _)) => Ok((key, chain_to(store, key)?)),
-        None => Ok((0, Chain::genesis())),
-    }
+pub(super) fn begin(shelf: &Shelf, from: u64, end: u64) -> Result<(u64, Chain), Error> {
+    let key = match shelf.before(from.saturating_add(1).min(end))? {
+        Some((key, _)) => key,
+        None => shelf.first(),
+    };
+    Ok((key, chain_to(shelf, key)?))
 }
 
 /// Takes entries apart, oldest first, each checked against the one before it. Nothing behind damage
@@ -88,8 +89,6 @@ where
     }
 }
 
-type Pairs = Box<dyn Iterator<Item = Result<Pair, Error>> + Send>;
-
 /// Records, oldest first. See [`super::Reader::records`].
 pub struct Records {
     from: u64,
@@ -98,9 +97,9 @@ pub struct Records {
 }
 
 impl Records {
-    pub(super) fn new(store: &Store, tail: &Tail, from: u64) -> Self {
-        let stored = match begin(store, from, tail.first) {
-            Ok((key, chain)) => Flat::new(Box::new(store.range(key..tail.first)) as Pairs, chain),
+    pub(super) fn new(shelf: &Shelf, tail: &Tail, from: u64) -> Self {
+        let stored = match begin(shelf, from, tail.first) {
+            Ok((key, chain)) => Flat::new(shelf.range(key..tail.first, Order::OldestFirst), chain),
             Err(e) => Flat::new(Box::new(iter::once(Err(e))) as Pairs, Chain::genesis()),
         };
         Self {
@@ -134,16 +133,19 @@ pub struct RecordsRev {
     block: vec::IntoIter<Record>,
     /// Gone after an error.
     pairs: Option<Pairs>,
+    /// For the hash before the first entry.
+    shelf: Arc<Shelf>,
     /// The next entry, already read: its hash was needed for the one behind it.
-    ahead: Option<Pair>,
+    ahead: Option<Result<Pair, Error>>,
 }
 
 impl RecordsRev {
-    pub(super) fn new(store: &Store, tail: &Tail, before: u64) -> Self {
+    pub(super) fn new(shelf: &Arc<Shelf>, tail: &Tail, before: u64) -> Self {
         Self {
             before,
             block: Vec::clone(&tail.records).into_iter(),
-            pairs: Some(Box::new(store.range(0..before.min(tail.first)).rev())),
+            pairs: Some(shelf.range(0..before.min(tail.first), Order::NewestFirst)),
+            shelf: shelf.clone(),
             ahead: None,
         }
     }
@@ -152,17 +154,15 @@ impl RecordsRev {
         let Some(pairs) = self.pairs.as_mut() else {
             return Ok(None);
         };
-        let next = match self.ahead.take() {
-            Some(pair) => Some(pair),
-            None => pairs.next().transpose()?,
-        };
-        let Some((key, value)) = next else {
+        let Some(next) = self.ahead.take().or_else(|| pairs.next()) else {
             return Ok(None);
         };
-        self.ahead = pairs.next().transpose()?;
+        let (key, value) = next?;
+        self.ahead = pairs.next();
         let mut chain = match &self.ahead {
-            Some((before, value)) => Chain::behind(Hash::of_value(*before, value)?, Some(key)),
-            None => Chain::genesis(),
+            Some(Ok((before, value))) => Chain::behind(Hash::of_value(*before, value)?, Some(key)),
+            // What is before it cannot be read; this one may be good.
+            Some(Err(_)) | None => chain_to(&self.shelf, key)?,
         };
         match chain.admit(key, &value)? {
             Entry::Record(record) => Ok(Some(vec![record])),

@@ -23,6 +23,13 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
+    /// Nothing could be read: `near` is where it began.
+    pub(super) fn of(error: Error, near: u64) -> Self {
+        let mut report = Self::default();
+        report.note(error, near);
+        report
+    }
+
     /// The first thing that is wrong, as an error.
     ///
     /// # Errors
@@ -65,11 +72,11 @@ pub struct Bad {
     error: Error,
 }
 
-/// Reads entries in order: chain, numbers, bodies, rows, and what `indexed` knows of single records.
+/// Reads entries in order: chain, numbers, bodies, rows. `each` sees every record, and whether it stands on its own.
 pub(super) fn survey<V: Deref<Target = [u8]>>(
     pairs: impl Iterator<Item = Result<(u64, V), Error>>,
     mut chain: Chain,
-    mut indexed: impl FnMut(&Record) -> Result<(), Error>,
+    mut each: impl FnMut(&Record, bool) -> Result<(), Error>,
 ) -> VerifyReport {
     let mut report = VerifyReport::default();
     for pair in pairs {
@@ -80,12 +87,12 @@ pub(super) fn survey<V: Deref<Target = [u8]>>(
             .or(chain.due())
             .unwrap_or_default();
         let checked = pair.and_then(|(key, value)| match chain.admit(key, &value)? {
-            Entry::Record(record) => indexed(&record).map(|()| (0, 1)),
+            Entry::Record(record) => each(&record, true).map(|()| (0, 1)),
             Entry::Quiet(block) => {
                 let count = block.count();
                 block
                     .unpack()
-                    .try_for_each(|check| check.map(drop))
+                    .try_for_each(|check| each(&check?, false))
                     .map(|()| (1, count))
             }
         });

@@ -1,10 +1,12 @@
 //! Fall and rise: how many checks in a row make Redis down, and up again.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::redis::Probe;
 use crate::model::settings::Settings;
 
 /// What is believed of the local Redis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Status {
     /// Not enough checks yet.
     #[default]
@@ -28,7 +30,7 @@ impl Status {
 }
 
 /// The counters behind the belief.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Health {
     /// The belief.
     pub status: Status,

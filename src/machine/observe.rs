@@ -156,12 +156,15 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
                 false => Trigger::JournalTrouble.into(),
             }
         }
-        Event::JournalQuarantined { .. } => Trigger::JournalTrouble.into(),
+        Event::JournalQuarantined { .. } | Event::VolumeDamaged { .. } => {
+            Trigger::JournalTrouble.into()
+        }
         Event::RedisExited { .. }
         | Event::ConfigRejected { .. }
         | Event::AgentStopping
         | Event::NotifyUnparsed { .. }
         | Event::ActedUnrecorded { .. }
+        | Event::RecordsRemoved { .. }
         | Event::SpoolDamaged { .. } => Observed::default(),
     }
 }

@@ -1,6 +1,9 @@
-//! Everything that the machine knows of one instance: a fold of its records, nothing else.
+//! Everything that the machine knows of one instance: a fold of its records, nothing else. Stored in the journal's
+//! snapshots, by position: a change of any field is a new format of those.
 
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::health::{Health, Status};
 use crate::model::alarm::AlarmKind;
@@ -14,7 +17,7 @@ use crate::model::time::{At, BootId};
 use crate::model::vrrp::VrrpState;
 
 /// The state of one instance on this node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// The settings in force.
     pub settings: Settings,
@@ -82,7 +85,7 @@ pub struct State {
 }
 
 /// An armed timer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Armed {
     /// When it is due.
     pub due_us: u64,
@@ -91,7 +94,7 @@ pub struct Armed {
 }
 
 /// What is known of another node.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Peer {
     /// Grade of the last check.
     pub grade: Option<Grade>,
@@ -112,7 +115,7 @@ impl Peer {
 }
 
 /// A pause.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
     /// Wall time in microseconds; `None` for until resumed.
     pub until_us: Option<i64>,
@@ -121,7 +124,7 @@ pub struct Pause {
 }
 
 /// An open incident.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
     /// The record that opened it.
     pub id: IncidentId,
@@ -132,7 +135,7 @@ pub struct Incident {
 }
 
 /// Which order an outcome answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKind {
     /// Promote Redis.
     Promote,

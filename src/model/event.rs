@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::effect::{EffectId, Outcome};
+use super::record::Seq;
 use super::redis::{Probe, RedisId};
 use super::settings::Settings;
 use super::time::At;
@@ -158,6 +159,24 @@ pub enum Event {
         /// Why it failed.
         why: String,
     },
+    /// The oldest records are being removed, as the settings say.
+    RecordsRemoved {
+        /// The first that stays.
+        below: Seq,
+        /// How many go.
+        records: u64,
+        /// What they took, in bytes.
+        bytes: u64,
+        /// Why.
+        why: String,
+    },
+    /// A sealed part of the journal is not what was written. It is left where it is.
+    VolumeDamaged {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 impl Event {
@@ -188,11 +207,13 @@ impl Event {
             Self::SpoolDamaged { .. } => "spool-damaged",
             Self::JournalFailed { .. } => "journal-failed",
             Self::EffectTried { .. } => "effect-tried",
+            Self::RecordsRemoved { .. } => "records-removed",
+            Self::VolumeDamaged { .. } => "volume-damaged",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 23] = [
+    pub const KINDS: [&'static str; 25] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -216,6 +237,8 @@ impl Event {
         "spool-damaged",
         "journal-failed",
         "effect-tried",
+        "records-removed",
+        "volume-damaged",
     ];
 
     /// Where in the spool this event stood, if it came from there.

@@ -3,6 +3,8 @@
 //! Touches nothing: it reads records and knows neither effects nor protocols, so that a replay can
 //! never speak to a Redis.
 
+mod recover;
 mod rerun;
 
+pub use recover::Recovered;
 pub use rerun::{Difference, Divergence, Report, Verdict, rerun};

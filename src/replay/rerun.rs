@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Recovered;
 use crate::machine::{self, RULESET, State};
 use crate::model::decision::Decision;
 use crate::model::event::Event;
@@ -70,11 +71,15 @@ pub struct Verdict {
     pub incident: Option<IncidentId>,
 }
 
-/// Replays records, oldest first, from the journal's beginning until the first divergence. Each instance has
-/// a state of its own; so has the node itself (records without an instance).
+/// Replays records, oldest first, until the first divergence. Each instance has a state of its own; so has the node
+/// itself (records without an instance). `before`: what the records before the first come to, where there were any.
 #[must_use]
-pub fn rerun(records: impl Iterator<Item = Record>) -> Report {
-    let mut rerun = Rerun::default();
+pub fn rerun(before: Recovered, records: impl Iterator<Item = Record>) -> Report {
+    let mut rerun = Rerun {
+        report: Report::default(),
+        expected: before.next.max(Seq(1)),
+        states: before.states,
+    };
     for record in records {
         rerun.report.divergence = rerun.compare(record);
         if rerun.report.divergence.is_some() {
@@ -84,15 +89,15 @@ pub fn rerun(records: impl Iterator<Item = Record>) -> Report {
     rerun.report
 }
 
-#[derive(Default)]
 struct Rerun {
     report: Report,
+    expected: Seq,
     states: BTreeMap<String, State>,
 }
 
 impl Rerun {
     fn compare(&mut self, record: Record) -> Option<Divergence> {
-        let expected = self.report.last.map_or(Seq(1), Seq::next);
+        let expected = std::mem::replace(&mut self.expected, record.seq.next());
         self.report.count(&record);
         if record.seq != expected {
             return Some(out_of_sequence(record, expected));
@@ -177,11 +182,12 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Fold;
     use crate::model::effect::Effect;
     use crate::views::fixture::{self, Story};
 
     fn replay(records: &[Record]) -> Report {
-        rerun(records.iter().cloned())
+        rerun(Recovered::default(), records.iter().cloned())
     }
 
     fn find(records: &mut [Record], rule: &str) -> usize {
@@ -299,6 +305,17 @@ mod tests {
             .unwrap();
         records[last].instance = "redis".to_owned();
         assert!(replay(&records).divergence.is_some());
+    }
+
+    #[test]
+    fn what_the_records_before_come_to_takes_their_place() {
+        let records = fixture::failover();
+        for cut in 1..records.len() {
+            let mut before = Recovered::default();
+            records[..cut].iter().for_each(|record| before.fold(record));
+            let report = rerun(before, records[cut..].iter().cloned());
+            assert_eq!(report.divergence, None, "behind {cut}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject, Word};
 pub fn every_event() -> Vec<Event> {
     let mut events = first_events();
     events.extend(further_events());
+    events.extend(events_of_the_journal());
     events
 }
 
@@ -54,6 +55,21 @@ fn first_events() -> Vec<Event> {
         },
         Event::VipChanged { here: false },
         Event::KeepalivedChanged { running: false },
+    ]
+}
+
+fn events_of_the_journal() -> Vec<Event> {
+    vec![
+        Event::RecordsRemoved {
+            below: Seq(131_073),
+            records: 131_072,
+            bytes: 1_250_000,
+            why: "older than 400d".to_owned(),
+        },
+        Event::VolumeDamaged {
+            path: "journal/00000000000000000001.vol".to_owned(),
+            why: "a chunk is garbled".to_owned(),
+        },
     ]
 }
 

@@ -98,23 +98,46 @@ impl fmt::Display for Sentence<'_> {
             Event::OperatorPaused { .. }
             | Event::OperatorResumed { .. }
             | Event::OperatorAsked { .. } => asked(f, self.event),
-            Event::ActedUnrecorded { at, why, what } => write!(
-                f,
-                "done without a journal at {:.3}: {what} ({why})",
-                timestamp(at.wall_us)
-            ),
-            Event::JournalQuarantined { path, why } => {
-                write!(f, "a damaged journal was set aside at {path}: {why}")
-            }
+            Event::ActedUnrecorded { .. }
+            | Event::JournalQuarantined { .. }
+            | Event::JournalFailed { .. }
+            | Event::RecordsRemoved { .. }
+            | Event::VolumeDamaged { .. } => of_the_journal(f, self.event),
             Event::SpoolDamaged { skipped_bytes, .. } => {
                 write!(f, "{skipped_bytes} damaged bytes of the spool passed over")
             }
-            Event::JournalFailed { at, why, over } => {
-                let since = timestamp(at.wall_us);
-                let could = if *over { "could not" } else { "cannot" };
-                write!(f, "the journal {could} be written since {since:.3}: {why}")
-            }
         }
+    }
+}
+
+fn of_the_journal(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
+    match event {
+        Event::ActedUnrecorded { at, why, what } => write!(
+            f,
+            "done without a journal at {:.3}: {what} ({why})",
+            timestamp(at.wall_us)
+        ),
+        Event::JournalQuarantined { path, why } => {
+            write!(f, "a damaged journal was set aside at {path}: {why}")
+        }
+        Event::JournalFailed { at, why, over } => {
+            let since = timestamp(at.wall_us);
+            let could = if *over { "could not" } else { "cannot" };
+            write!(f, "the journal {could} be written since {since:.3}: {why}")
+        }
+        Event::RecordsRemoved {
+            below,
+            records,
+            bytes,
+            why,
+        } => write!(
+            f,
+            "{records} records before {below} removed ({bytes} bytes): {why}"
+        ),
+        Event::VolumeDamaged { path, why } => {
+            write!(f, "a part of the journal is damaged, {path}: {why}")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::effect::{Effect, EffectId};
 use crate::model::event::Event;
 use crate::model::record::Record;
@@ -10,14 +12,14 @@ use crate::model::record::Record;
 ///
 /// When an agent starts, the machine forgets what the one before had under way and looks at the
 /// world anew; so does this fold, but for alarms: those are still to be sent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unresolved {
     orders: BTreeMap<EffectId, Ordered>,
     forgotten: u64,
 }
 
 /// An order, and for which instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ordered {
     /// The instance; empty for the whole node.
     pub instance: String,

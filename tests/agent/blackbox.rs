@@ -66,7 +66,7 @@ fn a_damaged_journal_names_the_black_box() {
     let (_redis, agent) = world.replica();
     assert_eq!(agent.stop(), Some(0));
     let told = story(&world, "");
-    let log = world.path("state/journal/db");
+    let log = world.path("state/journal/00000000000000000001/db");
     let length = fs::metadata(&log).unwrap().len();
     fs::write(&log, vec![0xa5; length as usize]).unwrap();
     let agent = world.start();

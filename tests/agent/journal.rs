@@ -168,7 +168,7 @@ fn a_damaged_journal_is_set_aside_and_alarmed() {
     assert_eq!(agent.stop(), Some(0));
     let log = File::options()
         .write(true)
-        .open(world.path("state/journal/db"))
+        .open(world.path("state/journal/00000000000000000001/db"))
         .unwrap();
     let length = log.metadata().unwrap().len();
     for place in (0..length).step_by(512) {

@@ -202,6 +202,16 @@ fn other_event() -> impl Strategy<Value = Event> {
             order: why(),
             why: why(),
         },
+        Event::RecordsRemoved {
+            below: Seq(7),
+            records: 6,
+            bytes: 600,
+            why: why(),
+        },
+        Event::VolumeDamaged {
+            path: why(),
+            why: why(),
+        },
     ])
 }
 

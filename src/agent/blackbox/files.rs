@@ -6,7 +6,7 @@
 //! of its own would hold up the journal's.)
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -105,6 +105,27 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// The records of the last lines, as far back as their numbers ascend: those of one journal, or of a part of it.
+///
+/// # Errors
+/// Those of the file system.
+pub(super) fn last_run(dir: &Path) -> io::Result<Vec<Mark>> {
+    let mut run: Vec<Mark> = Vec::new();
+    for file in open_all(dir)? {
+        for text in BufReader::new(file).split(b'\n') {
+            let Some(line) = String::from_utf8(text?).ok().and_then(Line::read) else {
+                continue;
+            };
+            let mark = line.mark();
+            if run.last().is_some_and(|last| last.seq >= mark.seq) {
+                run.clear();
+            }
+            run.push(mark);
+        }
+    }
+    Ok(run)
 }
 
 /// All files, open for reading, oldest first; of a path that is a file, this one.

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::journal::{Committer, Journal};
 use crate::model::redis::Grade;
+use crate::replay::Recovered;
 use crate::views::fixture::{self, Story};
 use crate::views::history::{self, Filter};
 
@@ -46,6 +47,16 @@ impl World {
         let journal = Journal::open(&self.dir.path().join("journal")).unwrap();
         self.library.opened(journal.reader());
         self.journal = Some(journal);
+    }
+
+    fn close(&mut self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let committer = Committer::start::<Recovered>(self.journal.take().unwrap()).unwrap();
+        runtime
+            .block_on(async { self.library.close(committer).await })
+            .unwrap();
     }
 
     fn writer(&self) -> Writer {
@@ -169,14 +180,7 @@ fn another_journal_is_told_from_its_beginning() {
     catch_up(&mut world.writer());
     let before = world.expected();
 
-    let library = world.library.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let committer = Committer::start(world.journal.take().unwrap()).unwrap();
-    runtime
-        .block_on(async { library.close(committer).await })
-        .unwrap();
+    world.close();
     fs::remove_dir_all(world.dir.path().join("journal")).unwrap();
     let mut writer = world.writer();
     assert_eq!(writer.catch_up(), Some(PAUSE), "there is no journal");
@@ -190,6 +194,64 @@ fn another_journal_is_told_from_its_beginning() {
     catch_up(&mut writer);
     catch_up(&mut world.writer());
     assert_eq!(world.written(), [before, world.expected()].concat());
+}
+
+#[test]
+fn a_journal_that_lost_its_end_is_told_on_from_there() {
+    let mut world = World::new();
+    world.story.start(true);
+    world.commit();
+    let kept = world.story.records.clone();
+    let dir = world.dir.path().join("journal");
+    let copy = world.dir.path().join("copy");
+    world.close();
+    fs::rename(&dir, &copy).unwrap();
+    fs::create_dir(&dir).unwrap();
+    for entry in copy.read_dir().unwrap() {
+        let from = entry.unwrap().path();
+        let to = dir.join(from.file_name().unwrap());
+        if from.is_dir() {
+            fs::create_dir(&to).unwrap();
+            for file in from.read_dir().unwrap().map(|file| file.unwrap().path()) {
+                if file.is_file() {
+                    fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+                }
+            }
+        } else {
+            fs::copy(from, to).unwrap();
+        }
+    }
+    world.open();
+    world.story.lead();
+    world.commit();
+    catch_up(&mut world.writer());
+    let before = world.expected();
+    world.close();
+    fs::remove_dir_all(&dir).unwrap();
+    fs::rename(&copy, &dir).unwrap();
+    world.open();
+    world.story = Story {
+        records: kept.clone(),
+        ..Story::default()
+    };
+    world.story.seq = kept.last().unwrap().seq.next();
+    world.told = kept.len();
+    world.story.wait_ms(90_000);
+    world.story.start(false);
+    world.commit();
+    catch_up(&mut world.writer());
+    let after = world.expected();
+    let again = after.len()
+        - after
+            .iter()
+            .zip(&before)
+            .take_while(|(a, b)| a == b)
+            .count();
+    assert!(again > 0 && again < after.len());
+    assert_eq!(
+        world.written(),
+        [&before, &after[after.len() - again..]].concat()
+    );
 }
 
 #[test]

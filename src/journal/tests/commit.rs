@@ -13,7 +13,7 @@ fn wait(answer: Receiver<Result<(), Error>>) -> Result<(), Error> {
 #[test]
 fn commits_are_stored_in_the_order_of_the_calls() {
     let dir = tempfile::tempdir().unwrap();
-    let committer = Committer::start(Journal::open(dir.path()).unwrap()).unwrap();
+    let committer = Committer::start::<Tally>(Journal::open(dir.path()).unwrap()).unwrap();
     let records = stories(1_500);
     let answers: Vec<_> = records
         .chunks(3)
@@ -34,7 +34,7 @@ fn commits_are_stored_in_the_order_of_the_calls() {
 #[test]
 fn a_wrong_commit_is_answered_and_the_next_right_one_taken() {
     let dir = tempfile::tempdir().unwrap();
-    let committer = Committer::start(Journal::open(dir.path()).unwrap()).unwrap();
+    let committer = Committer::start::<Tally>(Journal::open(dir.path()).unwrap()).unwrap();
     let wrong = wait(committer.commit(vec![loud(2)]));
     assert!(matches!(
         wrong,
@@ -51,7 +51,7 @@ fn a_wrong_commit_is_answered_and_the_next_right_one_taken() {
 #[test]
 fn readers_see_whole_beginnings_while_it_writes() {
     let dir = tempfile::tempdir().unwrap();
-    let committer = Committer::start(Journal::open(dir.path()).unwrap()).unwrap();
+    let committer = Committer::start::<Tally>(Journal::open(dir.path()).unwrap()).unwrap();
     let records = stories(4_000);
     std::thread::scope(|scope| {
         for _ in 0..2 {

@@ -33,7 +33,7 @@ fn a_killed_process_keeps_what_was_acknowledged() {
     let mut acknowledged = 0;
     for lines in [1, 40, 150, 333] {
         acknowledged = acknowledged.max(kill_after(dir.path(), lines));
-        let (journal, set_aside) = Journal::open_or_quarantine(dir.path(), "x").unwrap();
+        let (journal, set_aside) = salvaged(dir.path(), "x").unwrap();
         assert_eq!(set_aside, None);
         assert!(
             journal.head() >= Some(Seq(acknowledged)),

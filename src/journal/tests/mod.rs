@@ -7,19 +7,21 @@ mod packing;
 pub(super) mod power;
 mod reading;
 mod streams;
+mod volumes;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::migrations::v1::samples::samples;
+use crate::migrations::samples::samples;
 use crate::model::decision::Decision;
 use crate::model::event::Event;
 use crate::model::record::{Record, Seq};
 use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole};
 use crate::model::time::{At, BootId};
 
-use super::{Error, Journal, Reader};
+use super::{Error, Fold, Journal, Quarantined, Reader, Salvaged};
 
 /// The check number `seq` of a pair that is watched once a second, from this node's side. Its
 /// numbers wander as those of a busy Redis do.
@@ -107,6 +109,49 @@ fn written(dir: &Path, records: &[Record]) {
         journal.append(group.to_vec()).unwrap();
     }
     journal.flush_quiet().unwrap();
+}
+
+/// How many records there were, and what all of them say together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Tally {
+    records: u64,
+    hash: [u8; 32],
+}
+
+impl Fold for Tally {
+    fn fold(&mut self, record: &Record) {
+        self.records += 1;
+        let text = format!("{:?}{record:?}", self.hash);
+        self.hash = *blake3::hash(text.as_bytes()).as_bytes();
+    }
+}
+
+fn tally(records: &[Record]) -> Tally {
+    let mut tally = Tally::default();
+    records.iter().for_each(|record| tally.fold(record));
+    tally
+}
+
+/// Opens as an agent does. What it folds to is what its records fold to.
+fn salvaged(dir: &Path, suffix: &str) -> Result<(Journal, Option<Quarantined>), Error> {
+    let Salvaged {
+        journal,
+        fold,
+        quarantined,
+    } = Journal::open_or_salvage::<Tally>(dir, suffix)?;
+    if journal
+        .records(Seq(1))
+        .next()
+        .is_none_or(|first| first.is_ok_and(|first| first.seq == Seq(1)))
+    {
+        assert_eq!(fold, tally(&all(&journal)));
+    }
+    Ok((journal, quarantined))
+}
+
+/// The sled of the volume that begins with the first record.
+fn first_volume(dir: &Path) -> PathBuf {
+    dir.join(format!("{:020}", 1))
 }
 
 fn all(reader: &Reader) -> Vec<Record> {

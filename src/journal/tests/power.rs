@@ -5,8 +5,7 @@
 //! any subset of the 4 KiB pages that changed until the next sync; files and names that were never synced are
 //! there, empty, or not at all. So a sync that is left out in the code is missing in the image too.
 //!
-//! Nothing here is long enough for a page of its own beside the log: sled orders neither such a page nor its name
-//! before the log's words about it, and a cut in between can cost the journal.
+//! Between appends, volumes are begun and sealed.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +31,10 @@ struct Disk {
     /// As they were synced last.
     files: BTreeMap<PathBuf, Arc<Vec<u8>>>,
     names: BTreeSet<PathBuf>,
+    /// Those that are directories.
+    folders: BTreeSet<PathBuf>,
+    /// Those that were given to files that were synced before: they are whole, or not there.
+    whole: BTreeSet<PathBuf>,
 }
 
 /// The disk when an append returned.
@@ -55,13 +58,32 @@ pub(in crate::journal) fn synced(path: &Path) {
         };
         if path.is_dir() {
             disk.names.retain(|known| known.parent() != Some(name));
-            let entries = path.read_dir().unwrap().flatten();
-            disk.names
-                .extend(entries.map(|entry| name.join(entry.file_name())));
+            for entry in path.read_dir().unwrap().flatten() {
+                let name = name.join(entry.file_name());
+                if entry.path().is_dir() {
+                    disk.folders.insert(name.clone());
+                }
+                disk.names.insert(name);
+            }
         } else if let Ok(bytes) = fs::read(path) {
             let same = disk.files.get(name).filter(|known| ***known == bytes);
             let bytes = same.cloned().unwrap_or_else(|| Arc::new(bytes));
             disk.files.insert(name.to_owned(), bytes);
+        }
+    });
+}
+
+/// The journal has given a synced file another name.
+pub(in crate::journal) fn renamed(from: &Path, to: &Path) {
+    DISK.with_borrow_mut(|disk| {
+        let Some(disk) = disk else { return };
+        let name = |path: &Path| path.strip_prefix(&disk.root).map(Path::to_owned);
+        let (Ok(from), Ok(to)) = (name(from), name(to)) else {
+            return;
+        };
+        if let Some(bytes) = disk.files.get(&from).cloned() {
+            disk.files.insert(to.clone(), bytes);
+            disk.whole.insert(to);
         }
     });
 }
@@ -81,12 +103,12 @@ impl Dice {
 
 /// The record `seq`: everything that happens, and a long text now and then.
 fn told(seq: u64) -> Record {
-    if seq % 29 > 2 {
+    if seq % 29 > 4 {
         return story(seq);
     }
     Record {
         event: Event::ConfigRejected {
-            error: "x".repeat(20_000 - seq as usize),
+            error: "x".repeat(60_000 - seq as usize),
         },
         ..quiet(seq)
     }
@@ -109,6 +131,12 @@ fn live(dir: &Path, dice: &mut Dice) -> Vec<Step> {
         if dice.below(10) == 0 {
             drop(journal);
             journal = Journal::open(dir).unwrap();
+        }
+        if dice.below(6) == 0 {
+            journal.rotate().unwrap();
+        }
+        if dice.below(6) == 0 {
+            journal.seal::<Tally>().unwrap();
         }
         let next = journal.next_seq().0;
         let end = next + dice.below(20) as u64;
@@ -149,21 +177,21 @@ fn image(from: &Path, to: &Path, steps: &[Step], at: usize, dice: &mut Dice) {
     let nothing = Arc::default();
     fs::create_dir_all(to).unwrap();
     for name in now.names.union(&next.names) {
-        let file = from.join(name);
         let is_safe = now.names.contains(name);
         if !is_safe && dice.below(2) == 0 {
             continue;
         }
-        if file.is_dir() {
+        if now.folders.contains(name) || next.folders.contains(name) {
             fs::create_dir_all(to.join(name)).unwrap();
             continue;
         }
         let (before, after) = (now.files.get(name), next.files.get(name));
         let bytes = match name.to_str() {
-            Some(SYNCED_BY_SLED) => fs::read(&file).unwrap(),
+            Some(name) if name.ends_with(SYNCED_BY_SLED) => conf(from),
             // Its words may reach the disk whenever they like, but for those that are not spoken yet.
             Some("mark") => steps[dice.below(at + 1)].mark.clone(),
             Some("lock") => Vec::new(),
+            _ if next.whole.contains(name) => after.unwrap_or(&nothing).to_vec(),
             _ => torn(
                 before.unwrap_or(&nothing),
                 after.or(before).unwrap_or(&nothing),
@@ -173,6 +201,12 @@ fn image(from: &Path, to: &Path, steps: &[Step], at: usize, dice: &mut Dice) {
         fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
         fs::write(to.join(name), bytes).unwrap();
     }
+}
+
+fn conf(from: &Path) -> Vec<u8> {
+    let volumes = from.read_dir().unwrap().flatten();
+    let mut confs = volumes.filter_map(|volume| fs::read(volume.path().join(SYNCED_BY_SLED)).ok());
+    confs.next().unwrap()
 }
 
 #[test]
@@ -196,7 +230,7 @@ fn a_power_cut_takes_nothing_that_was_acknowledged() {
 
 /// Everything up to `acknowledged` is there, nothing is there that was not written, and it can be gone on with.
 fn holds(dir: &Path, acknowledged: u64, place: &str) {
-    let opened = Journal::open_or_quarantine(dir, "cut");
+    let opened = salvaged(dir, "cut");
     let (mut journal, set_aside) = opened.unwrap_or_else(|error| panic!("{place}: {error}"));
     assert_eq!(set_aside, None, "{place}: {acknowledged} were acknowledged");
     let head = journal.head();

@@ -84,10 +84,10 @@ fn a_stream_that_was_cut_or_changed_is_not_believed() {
         Err(Error::NotAStream)
     ));
     let mut newer = bytes.clone();
-    newer[7] = 2;
+    newer[7] = 3;
     assert!(matches!(
         read(&newer),
-        Err(Error::NewerFormat { found: 2, known: 1 })
+        Err(Error::NewerFormat { found: 3, known: 2 })
     ));
     let report: VerifyReport = FrameReader::new(bytes.as_slice()).unwrap().verify();
     assert_eq!((report.records, report.last), (500, Some(Seq(500))));

@@ -6,6 +6,7 @@ use super::Shown;
 use super::facts::{AtJson, OperatorJson, ProbeJson, SettingsJson};
 use crate::model::effect::{EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
+use crate::model::record::Seq;
 use crate::model::redis::RedisId;
 use crate::model::time::At;
 use crate::model::vrrp::{Notified, SpoolPosition, Subject, Word};
@@ -107,6 +108,16 @@ pub(super) enum EventJson<'a> {
         spool: SpoolPosition,
         skipped_bytes: u64,
     },
+    RecordsRemoved {
+        below: Seq,
+        records: u64,
+        bytes: u64,
+        why: &'a str,
+    },
+    VolumeDamaged {
+        path: &'a str,
+        why: &'a str,
+    },
 }
 
 impl<'a> From<&'a Event> for EventJson<'a> {
@@ -158,15 +169,9 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 reason,
                 operator,
             } => operator_paused(*until_us, reason, operator),
-            Event::OperatorResumed { operator } => Self::OperatorResumed {
-                operator: operator.into(),
-            },
+            Event::OperatorResumed { operator } => operator_resumed(operator),
             Event::OperatorAsked { request, operator } => operator_asked(*request, operator),
-            Event::ActedUnrecorded { at, why, what } => Self::ActedUnrecorded {
-                happened: at.into(),
-                why,
-                what,
-            },
+            Event::ActedUnrecorded { at, why, what } => unrecorded(at, why, what),
             Event::JournalQuarantined { path, why } => Self::JournalQuarantined { path, why },
             Event::JournalFailed { at, why, over } => journal_failed(at, why, *over),
             Event::SpoolDamaged {
@@ -176,7 +181,37 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 spool: *spool,
                 skipped_bytes: *skipped_bytes,
             },
+            Event::RecordsRemoved {
+                below,
+                records,
+                bytes,
+                why,
+            } => removed(*below, *records, *bytes, why),
+            Event::VolumeDamaged { path, why } => Self::VolumeDamaged { path, why },
         }
+    }
+}
+
+fn operator_resumed(operator: &Operator) -> EventJson<'_> {
+    EventJson::OperatorResumed {
+        operator: operator.into(),
+    }
+}
+
+fn unrecorded<'a>(at: &'a At, why: &'a str, what: &'a str) -> EventJson<'a> {
+    EventJson::ActedUnrecorded {
+        happened: at.into(),
+        why,
+        what,
+    }
+}
+
+fn removed(below: Seq, records: u64, bytes: u64, why: &str) -> EventJson<'_> {
+    EventJson::RecordsRemoved {
+        below,
+        records,
+        bytes,
+        why,
     }
 }
 

@@ -153,7 +153,7 @@ pub fn look(path: &Path) -> Result<Value> {
     let records = journal
         .records(Seq(1))
         .map_while(|record| record.map_err(|e| failed = Some(e)).ok());
-    let report = replay.take(|| rerun(records));
+    let report = replay.take(|| rerun(Recovered::default(), records));
     if let Some(e) = failed {
         return Err(e.into());
     }

@@ -37,10 +37,9 @@ pub(crate) fn samples() -> Vec<Record> {
 }
 
 /// The samples, and a block of quiet checks behind them.
-pub(crate) fn entries() -> Vec<Entry> {
-    let records = samples();
+pub(crate) fn entries(records: &[Record]) -> Vec<Entry> {
     let next = records.len() as u64 + 1;
-    let mut entries: Vec<_> = records.into_iter().map(Entry::Record).collect();
+    let mut entries: Vec<_> = records.iter().cloned().map(Entry::Record).collect();
     let checks: Vec<_> = (0..6).map(|index| check(next, index)).collect();
     entries.push(Entry::Quiet(Block::pack(&checks).unwrap()));
     entries
@@ -278,6 +277,16 @@ fn later_events() -> Vec<Event> {
             },
             order: "send-alarm took-over raised to ops".to_owned(),
             why: "connection refused".to_owned(),
+        },
+        Event::RecordsRemoved {
+            below: Seq(131_073),
+            records: 131_072,
+            bytes: 1_250_000,
+            why: "older than 400d".to_owned(),
+        },
+        Event::VolumeDamaged {
+            path: "journal/00000000000000000001.vol".to_owned(),
+            why: "a chunk is garbled".to_owned(),
         },
     ]);
     events

@@ -1,0 +1,171 @@
+//! What every format has to hold.
+
+use crate::journal::codec::{Chain, Entry};
+use crate::model::decision::Note;
+use crate::model::effect::{Effect, Outcome};
+use crate::model::event::{Deadline, Event};
+
+use super::samples::samples;
+use super::*;
+
+/// The entries in the lines of a golden file, each with its name, read as one chain.
+pub(super) fn read(golden: &str) -> Vec<(String, Entry)> {
+    let mut chain = Chain::genesis();
+    let read = |line: &str| {
+        let [key, name, hex] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("not a golden line: {line}");
+        };
+        let value: Vec<u8> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect();
+        let entry = chain.admit(key.parse().unwrap(), &value).unwrap();
+        (name.to_owned(), entry)
+    };
+    golden.lines().map(read).collect()
+}
+
+#[test]
+fn every_stored_variant_has_a_golden_line() {
+    let mut seen = Seen::default();
+    for record in samples() {
+        seen.event(&record.event);
+        record
+            .decision
+            .effects
+            .iter()
+            .for_each(|effect| seen.effect(effect));
+        record
+            .decision
+            .notes
+            .iter()
+            .for_each(|note| seen.note(note));
+    }
+    let full = |seen: &[bool]| seen.iter().all(|seen| *seen);
+    assert!(full(&seen.events), "{:?}", seen.events);
+    assert!(full(&seen.effects), "{:?}", seen.effects);
+    assert!(full(&seen.outcomes), "{:?}", seen.outcomes);
+    assert!(full(&seen.notes), "{:?}", seen.notes);
+    assert!(full(&seen.deadlines), "{:?}", seen.deadlines);
+}
+
+#[test]
+fn kinds_are_numbered_in_stored_order() {
+    let words: Vec<_> = samples().iter().map(|record| record.event.kind()).collect();
+    let mut kinds = words.clone();
+    kinds.dedup();
+    assert_eq!(kinds, Event::KINDS);
+}
+
+#[test]
+fn unknown_formats_are_refused() {
+    let newer = decode(7, &[]).unwrap_err().to_string();
+    assert_eq!(
+        newer,
+        "journal format 7 is newer than this rha knows (2): install the version that wrote it, or newer"
+    );
+    decode(0, &[]).unwrap_err();
+}
+
+/// Ticks variants off. The matches have no wildcard: a variant that is appended has to be put in
+/// here, and then into the samples.
+#[derive(Default)]
+struct Seen {
+    events: [bool; 25],
+    effects: [bool; 9],
+    outcomes: [bool; 5],
+    notes: [bool; 6],
+    deadlines: [bool; 9],
+}
+
+impl Seen {
+    fn event(&mut self, event: &Event) {
+        let index = match event {
+            Event::AgentStarted { .. } => 0,
+            Event::Configured(_) => 1,
+            Event::ConfigRejected { .. } => 2,
+            Event::AgentReady { .. } => 3,
+            Event::AgentStopping => 4,
+            Event::VrrpNotified(_) => 5,
+            Event::NotifyUnparsed { .. } => 6,
+            Event::VipChanged { .. } => 7,
+            Event::KeepalivedChanged { .. } => 8,
+            Event::RedisAttached { .. } => 9,
+            Event::RedisProbed(_) => 10,
+            Event::RedisExited { .. } => 11,
+            Event::PeerProbed { .. } => 12,
+            Event::DeadlinePassed { deadline } => {
+                self.deadline(*deadline);
+                13
+            }
+            Event::EffectFinished { outcome, .. } => {
+                self.outcome(outcome);
+                14
+            }
+            Event::OperatorPaused { .. } => 15,
+            Event::OperatorResumed { .. } => 16,
+            Event::OperatorAsked { .. } => 17,
+            Event::ActedUnrecorded { .. } => 18,
+            Event::JournalQuarantined { .. } => 19,
+            Event::SpoolDamaged { .. } => 20,
+            Event::JournalFailed { .. } => 21,
+            Event::EffectTried { .. } => 22,
+            Event::RecordsRemoved { .. } => 23,
+            Event::VolumeDamaged { .. } => 24,
+        };
+        self.events[index] = true;
+    }
+
+    fn effect(&mut self, effect: &Effect) {
+        let index = match effect {
+            Effect::Promote => 0,
+            Effect::Follow { .. } => 1,
+            Effect::SetEligible { .. } => 2,
+            Effect::SetBias { .. } => 3,
+            Effect::Drain { .. } => 4,
+            Effect::RemoveVip => 5,
+            Effect::StartRedis => 6,
+            Effect::StopRedis => 7,
+            Effect::SendAlarm { .. } => 8,
+        };
+        self.effects[index] = true;
+    }
+
+    fn outcome(&mut self, outcome: &Outcome) {
+        let index = match outcome {
+            Outcome::Done(_) => 0,
+            Outcome::Refused(_) => 1,
+            Outcome::TimedOut => 2,
+            Outcome::Failed(_) => 3,
+            Outcome::Superseded => 4,
+        };
+        self.outcomes[index] = true;
+    }
+
+    fn note(&mut self, note: &Note) {
+        let index = match note {
+            Note::IncidentOpened(_) => 0,
+            Note::IncidentClosed(_) => 1,
+            Note::Blocked { .. } => 2,
+            Note::AlarmSuppressed { .. } => 3,
+            Note::Epoch(_) => 4,
+            Note::Noticed(_) => 5,
+        };
+        self.notes[index] = true;
+    }
+
+    fn deadline(&mut self, deadline: Deadline) {
+        let index = match deadline {
+            Deadline::Negotiation => 0,
+            Deadline::Retry => 1,
+            Deadline::Unserved => 2,
+            Deadline::Redundancy => 3,
+            Deadline::Reconcile => 4,
+            Deadline::KeepalivedGone => 5,
+            Deadline::Repeat => 6,
+            Deadline::PauseExpiry => 7,
+            Deadline::Conflict => 8,
+        };
+        self.deadlines[index] = true;
+    }
+}

@@ -1,0 +1,132 @@
+//! The thread that keeps the shelf in order beside the one that writes: seals what is full, removes what is too old.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::dir::layout;
+use super::error::Error;
+use super::index::Order;
+use super::reader::Reader;
+use super::seal::Press;
+use super::shelf::Volume;
+use super::snapshot::{self, Fold};
+
+/// Chores that may wait.
+const QUEUE: usize = 16;
+
+/// What is to be done, and whom to tell.
+pub(super) struct Chore {
+    pub what: What,
+    pub done: Option<oneshot::Sender<Result<(), Error>>>,
+}
+
+pub(super) enum What {
+    /// Seal every volume that is not written to any more.
+    Seal,
+    /// Remove the volumes that end before this record.
+    Trim(u64),
+}
+
+/// The thread, and how it is asked.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    chores: SyncSender<Chore>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Keeper {
+    /// Starts the thread; it begins with what an earlier run has left.
+    pub(super) fn start<F: Fold>(reader: Reader) -> Result<Self, Error> {
+        let (chores, queue) = sync_channel(QUEUE);
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = stop.clone();
+        let thread = thread::Builder::new()
+            .name("journal-keeper".to_owned())
+            .spawn(move || run::<F>(&reader, &queue, &stopped))
+            .map_err(|e| Error::Closed {
+                why: format!("no thread for it: {e}"),
+            })?;
+        let keeper = Self {
+            chores,
+            stop,
+            thread,
+        };
+        keeper.ask(Chore {
+            what: What::Seal,
+            done: None,
+        });
+        Ok(keeper)
+    }
+
+    /// Queues a chore; never blocks. One that does not fit is answered so, or comes by itself later.
+    pub(super) fn ask(&self, chore: Chore) {
+        if let Err(refused) = self.chores.try_send(chore) {
+            use std::sync::mpsc::TrySendError::{Disconnected, Full};
+            let (Full(chore) | Disconnected(chore)) = refused;
+            if let Some(done) = chore.done {
+                // Who asked may be gone.
+                let _ = done.send(Err(Error::Busy));
+            }
+        }
+    }
+
+    /// Ends the thread, in the middle of its work if need be: it is begun again by the next.
+    pub(super) fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.chores);
+        // It catches nothing and has nothing to say.
+        let _ = self.thread.join();
+    }
+}
+
+fn run<F: Fold>(reader: &Reader, queue: &Receiver<Chore>, stop: &AtomicBool) {
+    while let Ok(Chore { what, done }) = queue.recv() {
+        let result = match what {
+            What::Seal => seal_all::<F>(reader, stop),
+            What::Trim(below) => reader.shelf.trim(below),
+        };
+        if let Err(error) = &result {
+            tracing::warn!(%error, "a volume of the journal cannot be sealed or removed");
+        }
+        if let Some(done) = done {
+            // Who asked may be gone.
+            let _ = done.send(result);
+        }
+    }
+}
+
+/// Seals every volume but the newest.
+pub(super) fn seal_all<F: Fold>(reader: &Reader, stop: &AtomicBool) -> Result<(), Error> {
+    let volumes = reader.shelf.volumes();
+    for pair in volumes.windows(2) {
+        if let [Volume::Open { first, .. }, behind] = pair {
+            seal::<F>(reader, *first, behind.first(), stop)?;
+        }
+    }
+    Ok(())
+}
+
+fn seal<F: Fold>(reader: &Reader, first: u64, end: u64, stop: &AtomicBool) -> Result<(), Error> {
+    let shelf = &reader.shelf;
+    let mut fold: F = reader.fold_to(first)?;
+    let mut press = Press::new(
+        &layout::sealed_path(shelf.dir(), first),
+        first,
+        shelf.anchor(first)?,
+    )?;
+    for pair in shelf.range(first..end, Order::OldestFirst) {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (key, value) = pair?;
+        press.take(key, &value, |record| fold.fold(record))?;
+    }
+    let index = press.finish()?.name()?;
+    snapshot::write(shelf.dir(), index.next, index.hash, &fold)?;
+    shelf.sealed(first)
+}

@@ -1,0 +1,161 @@
+//! The volumes as a whole: how many there are, which are too old, whether one is still what was written.
+
+use std::time::Duration;
+
+use crate::model::record::Seq;
+
+use super::codec::Chain;
+use super::error::Error;
+use super::index::Order;
+use super::reader::Reader;
+use super::records::Flat;
+use super::shelf::Volume;
+
+/// So many volumes, or this part of all, may be too old at one time: a clock that was set wrong by years is not to
+/// cost the whole journal before somebody notices.
+const AGED_MIN: usize = 2;
+const AGED_PART: usize = 256;
+
+/// One volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeStats {
+    /// Its first record.
+    pub first: Seq,
+    /// How many records are on the disk.
+    pub records: u64,
+    /// What they take there, in bytes.
+    pub bytes: u64,
+    /// It never changes again.
+    pub sealed: bool,
+    /// Wall time of its first and last record, in microseconds; `None` while it is empty.
+    pub wall_us: Option<(i64, i64)>,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Older records go.
+    pub keep: Duration,
+    /// What the journal may take, in bytes.
+    pub size: u64,
+}
+
+/// Volumes that are to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expired {
+    /// The first record that stays.
+    pub below: Seq,
+    /// How many records go.
+    pub records: u64,
+    /// What they take, in bytes.
+    pub bytes: u64,
+    /// Why.
+    pub why: &'static str,
+}
+
+impl Reader {
+    /// The volumes, oldest first.
+    ///
+    /// # Errors
+    /// Damage, I/O.
+    pub fn volumes(&self) -> Result<Vec<VolumeStats>, Error> {
+        let end = self.tail().first;
+        let volumes = self.shelf.volumes();
+        let ends = volumes.iter().skip(1).map(Volume::first).chain([end]);
+        let stats = |(volume, end): (&Volume, u64)| {
+            let first = volume.first();
+            let wall_us = match volume {
+                Volume::Sealed(sealed) => Some(sealed.index()?.wall_us),
+                Volume::Open { .. } => self.times(first, end)?,
+            };
+            Ok(VolumeStats {
+                first: Seq(first),
+                records: end.saturating_sub(first),
+                bytes: volume.bytes()?,
+                sealed: matches!(volume, Volume::Sealed(_)),
+                wall_us,
+            })
+        };
+        volumes.iter().zip(ends).map(stats).collect()
+    }
+
+    fn times(&self, first: u64, end: u64) -> Result<Option<(i64, i64)>, Error> {
+        let oldest = self.get(Seq(first))?;
+        let newest = self.get(Seq(end.saturating_sub(1)))?;
+        let times = oldest.zip(newest).filter(|_| first < end);
+        Ok(times.map(|(oldest, newest)| (oldest.at.wall_us, newest.at.wall_us)))
+    }
+
+    /// Which volumes are beyond what is kept; `None` if none is. `now_us`: wall time.
+    ///
+    /// # Errors
+    /// Damage, I/O.
+    pub fn expired(&self, retention: Retention, now_us: i64) -> Result<Option<Expired>, Error> {
+        let volumes = self.shelf.volumes();
+        let mut total = self.shelf.bytes()?;
+        let keep_us = i64::try_from(retention.keep.as_micros()).unwrap_or(i64::MAX);
+        let oldest_us = now_us.saturating_sub(keep_us);
+        let most_aged = AGED_MIN.max(volumes.len() / AGED_PART);
+        let mut expired: Option<Expired> = None;
+        for (count, pair) in volumes.windows(2).enumerate() {
+            let [Volume::Sealed(sealed), behind] = pair else {
+                break;
+            };
+            let why = if total > retention.size {
+                "the journal takes more than it may"
+            } else if count < most_aged && sealed.index()?.wall_us.1 < oldest_us {
+                "they are older than what is kept"
+            } else {
+                break;
+            };
+            let bytes = sealed.bytes()?;
+            total = total.saturating_sub(bytes);
+            let (records, before) = expired.map_or((0, 0), |one| (one.records, one.bytes));
+            expired = Some(Expired {
+                below: Seq(behind.first()),
+                records: records + behind.first() - sealed.first(),
+                bytes: before + bytes,
+                why,
+            });
+        }
+        Ok(expired)
+    }
+
+    /// Reads a sealed volume from end to end, the `turn`th of them, counted round and round. What is wrong with it, and
+    /// where it is; `None` if all is well.
+    ///
+    /// # Errors
+    /// I/O: it could not be read, which says nothing about what is in it.
+    pub fn inspect(&self, turn: usize) -> Result<Option<(String, String)>, Error> {
+        let volumes = self.shelf.volumes();
+        let sealed: Vec<_> = volumes
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [Volume::Sealed(sealed), behind] => Some((sealed, behind.first())),
+                _ => None,
+            })
+            .collect();
+        let Some((sealed, end)) = sealed.get(turn.checked_rem(sealed.len()).unwrap_or(0)) else {
+            return Ok(None);
+        };
+        let read = sealed.index().and_then(|index| {
+            if index.next != *end {
+                let why = format!(
+                    "it ends before {}, and the next begins with {end}",
+                    index.next
+                );
+                return Err(Error::damaged(sealed.first(), why));
+            }
+            let pairs = self.shelf.range(sealed.first()..*end, Order::OldestFirst);
+            let chain = Chain::behind(index.anchor, Some(sealed.first()));
+            Flat::new(pairs, chain).try_for_each(|record| record.map(drop))
+        });
+        match read {
+            Ok(()) => Ok(None),
+            Err(e @ Error::Damaged { .. }) => {
+                Ok(Some((sealed.path().display().to_string(), e.to_string())))
+            }
+            Err(e) => Err(e),
+        }
+    }
+}
