@@ -12,6 +12,9 @@ use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject};
 /// How many lines are taken into one batch.
 const BATCH: usize = 256;
 
+/// How many facts have their turn between two lines: what a line orders ends in as many.
+const FACTS_PER_LINE: usize = 8;
+
 /// A spool segment longer than this is left for a new one.
 const SEGMENT_BYTES: u64 = 1 << 20;
 
@@ -20,6 +23,8 @@ pub struct Intake {
     reader: Reader,
     /// Names of the instances by the name of their `vrrp_instance`.
     names: BTreeMap<String, Vec<String>>,
+    /// How many facts have their turn before the next lines, if so many are there.
+    owed: usize,
 }
 
 impl Intake {
@@ -29,6 +34,7 @@ impl Intake {
         Self {
             reader,
             names: BTreeMap::new(),
+            owed: 0,
         }
     }
 
@@ -46,10 +52,17 @@ impl Intake {
     /// The spool cannot be read.
     pub fn read(&mut self) -> Result<Vec<Incoming>, Error> {
         let frames = self.reader.read(BATCH)?;
+        self.owed = frames.len() * FACTS_PER_LINE;
         Ok(frames
             .into_iter()
             .flat_map(|frame| self.events(frame))
             .collect())
+    }
+
+    /// So many facts have had their turn: do those that are there go on before the lines?
+    pub fn owes_after(&mut self, facts: usize) -> bool {
+        self.owed = self.owed.saturating_sub(facts);
+        self.owed > 0
     }
 
     /// Everything up to `committed` is in the journal: old segments can go.

@@ -117,7 +117,7 @@ struct Agent {
     fact_sender: mpsc::Sender<Incoming>,
     asks: mpsc::Receiver<Ask>,
     doorbell: UnixDatagram,
-    /// The doorbell woke the loop last.
+    /// The doorbell woke the loop, and the facts have not had their turn since.
     rung: bool,
     /// There may be more lines in the spool.
     backlog: bool,
@@ -168,7 +168,8 @@ impl Agent {
     }
 
     /// What is rare comes first, so that a flood of rings or facts keeps none of it waiting; rings come before
-    /// facts, for a promotion waits for them, but not twice in a row while there are facts.
+    /// facts, for a promotion waits for them. But after each batch of lines the facts have their turn: who took in
+    /// lines only, in a flood of them, would order without end and hear of no outcome.
     async fn wake(
         &mut self,
         batch: &mut Vec<Incoming>,
@@ -201,7 +202,8 @@ impl Agent {
                 Wake::Doorbell
             }
             _ = self.facts.recv_many(batch, BATCH) => {
-                self.rung = false;
+                // Not counted one by one: a smaller batch would wait for the disk as long.
+                self.rung = self.intake.owes_after(BATCH);
                 Wake::Facts
             }
         }

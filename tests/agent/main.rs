@@ -16,5 +16,6 @@ mod reconcile;
 mod refusal;
 mod reload;
 mod servers;
+mod spool;
 mod trouble;
 mod world;
