@@ -9,7 +9,7 @@ use rha::model::redis::RedisId;
 use rha::model::vrrp::SpoolPosition;
 use rha::wire::info;
 
-/// `1 `, eight digits of CRC and a space: see `src/ingest/spool/frame.rs`.
+/// `1 `, eight digits of CRC and a space: see `src/ingest/spool/v1.rs`.
 const CRC_END: usize = 11;
 
 /// One notify line.

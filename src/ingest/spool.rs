@@ -1,19 +1,16 @@
 //! The spool: files in which notify lines wait until the agent has them in its journal.
 //!
 //! `rha-event` appends, the agent reads, and neither needs the other to be alive. The spool is a
-//! directory of segments `notify-<16 digits>.spool`; lines go to the newest one. A segment is text:
+//! directory of segments `notify-<16 digits>.spool`; lines go to the newest one. A segment is text, and of
+//! one format throughout. The formats are modules, frozen, named by their numbers ([`v1`] is the only
+//! one so far); of every format, the first line begins with `rha-spool` and the number.
 //!
-//! ```text
-//! rha-spool 1 8d3c0e6f2b1a4c5d
+//! A segment of a newer format, as an update that was taken back leaves behind, is neither written to
+//! (writers begin one of their own behind it) nor passed over: keepalived's lines are of use in their order
+//! only. What is in it and was not taken in waits, with all that is behind it, until rha is updated again or
+//! the segment is moved away; [`Error::Newer`] says so.
 //!
-//! 1 5f2a9c01 1700000000000000 123456789 8d3c0e6f2b1a4c5d f 26 INSTANCE "VI_1" MASTER 150
-//! ```
-//!
-//! The header holds the version of the format and the boot of the host that wrote it. A frame is
-//! `1 CRC WALL_US MONO_US BOOT SOURCE LENGTH LINE`: the CRC-32 covers everything behind it, `LENGTH`
-//! is the line's own (more than [`MAX_LINE`] where it was cut), and the line needs no escaping, as
-//! it cannot contain a newline. A newline before each frame keeps a torn write from swallowing the
-//! next frame.
+//! To add a format: a module with its golden segments, [`FORMAT`], and the choice in the reader.
 //!
 //! Rules that hold it together:
 //! - All writing happens under an exclusive `flock` on the segment (some 20 µs), and the reader looks
@@ -26,8 +23,8 @@
 //!   if the host then loses power, the segment ends before the place where the agent has to go on,
 //!   and nothing written after the boot may fill that gap.
 
-mod frame;
 mod reader;
+mod v1;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -41,7 +38,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::model::time::{At, BootId};
+use crate::model::time::At;
 use crate::model::vrrp::SpoolPosition;
 
 pub use reader::Reader;
@@ -50,8 +47,8 @@ pub use writer::Writer;
 /// How much of a line is kept, in bytes: `PIPE_BUF`, the longest write that a FIFO keeps together.
 pub const MAX_LINE: usize = 4096;
 
-/// Version of the format that this program reads and writes.
-pub const VERSION: u64 = 1;
+/// The format that this program writes, and the newest that it reads.
+pub const FORMAT: u64 = 1;
 
 /// By which of its three forms `rha-event` got a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,13 +187,17 @@ impl Doorbell {
 /// Why the spool cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A newer version wrote it.
-    #[error("{}: written by a newer rha (spool version {version}, this one reads up to {VERSION}): update rha on this host", path.display())]
+    /// There are lines in a format that this program does not know.
+    #[error(
+        "{}: written by a newer rha (spool format {found}, this one reads up to {FORMAT}), and left as it is: it and the lines \
+         behind it wait, and of keepalived only the VIP's coming and going is seen. Update rha on this host, or, to do \
+         without these lines, move the file away", path.display()
+    )]
     Newer {
         /// The segment.
         path: PathBuf,
-        /// Its version.
-        version: u64,
+        /// Its format.
+        found: u64,
     },
     /// A file or the directory cannot be used; the text names it.
     #[error("{0}")]
@@ -229,10 +230,6 @@ pub fn explain(path: &Path, error: &io::Error) -> io::Error {
         }
     }
     io::Error::new(error.kind(), text)
-}
-
-fn header(boot: BootId) -> Vec<u8> {
-    format!("rha-spool {VERSION} {boot}\n").into_bytes()
 }
 
 fn segment_path(dir: &Path, number: u64) -> PathBuf {

@@ -1,8 +1,10 @@
-//! The spool as the agent takes it in: more lines at once than a keepalived ever wrote.
+//! The spool as the agent takes it in: more lines at once than a keepalived ever wrote, and lines that it cannot read.
 
 use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use crate::world::{Agent, World};
 
@@ -62,6 +64,46 @@ fn a_flood_of_lines_comes_in_once_and_in_order_and_is_not_hoarded() {
     assert_eq!(first_wrong, None);
     assert!(peak < MOST, "{peak} KiB");
     eprintln!("{LINES} lines, {peak} KiB");
+    world.is_sound();
+    assert_eq!(agent.stop(), Some(0));
+}
+
+/// As an update that was taken back leaves it behind.
+#[test]
+#[ignore = "needs redis-server"]
+fn lines_from_the_future_wait_and_the_agent_goes_on() {
+    let world = World::new();
+    let spool = world.path("state/spool");
+    let future = spool.join("notify-0000000000000001.spool");
+    let golden = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/golden/spool/future.spool"
+    );
+    fs::create_dir_all(&spool).unwrap();
+    fs::copy(golden, &future).unwrap();
+    let (_redis, agent) = world.replica();
+    world.notify("MASTER");
+    world.until_said("the spool cannot be read");
+    // Longer than it takes to try again.
+    thread::sleep(Duration::from_millis(2500));
+    for what in [
+        "the spool cannot be read",
+        "spool format 2",
+        &future.display().to_string(),
+    ] {
+        assert_eq!(world.said(what), 1, "{what}: {}", world.log());
+    }
+    assert_eq!(world.count("--kind vrrp-notified"), 0, "not out of order");
+    assert_eq!(fs::read(&future).unwrap(), fs::read(golden).unwrap());
+    // What the line says.
+    fs::rename(&future, world.path("future.spool")).unwrap();
+    world.until_role("primary");
+    assert_eq!(world.count("--kind vrrp-notified"), 1);
+    assert_eq!(
+        world.count("--kind spool-damaged"),
+        1,
+        "the gap is on record"
+    );
     world.is_sound();
     assert_eq!(agent.stop(), Some(0));
 }

@@ -4,5 +4,6 @@
 
 mod fifo;
 mod forms;
+mod golden;
 mod spool;
 mod world;

@@ -6,9 +6,9 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::frame::{Decoded, decode};
+use super::v1::{Decoded, decode};
 use super::{
-    Error, Frame, Line, Lock, VERSION, create_dir, create_segment, explain, segment_path, segments,
+    Error, FORMAT, Frame, Line, Lock, create_dir, create_segment, explain, segment_path, segments,
 };
 use crate::model::vrrp::SpoolPosition;
 
@@ -126,7 +126,7 @@ impl Reader {
         if self.file.is_none() {
             if !segments.contains(&self.at.segment) {
                 // Removed by other hands. Whatever is left is read: rather twice than never.
-                let Some(to) = next.or(segments.last().copied()) else {
+                let Some(to) = next.or(segments.first().copied()) else {
                     return Ok(false);
                 };
                 self.go_to(to, 0, Some(0), out);
@@ -154,8 +154,16 @@ impl Reader {
         }
         self.is_resuming = false;
 
+        if is.len() > self.at.offset
+            && let Some(found) = format_of(file).map_err(|e| explain(&path, &e))?
+            && found > FORMAT
+        {
+            // Looked for by its name the next time: it may have been moved away.
+            self.file = None;
+            return Err(Error::Newer { path, found });
+        }
         let chunk = read_chunk(file, self.at.offset, is.len()).map_err(|e| explain(&path, &e))?;
-        if self.take(&chunk, max, out)? {
+        if self.take(&chunk, max, out) {
             return Ok(true);
         }
         let torn = chunk.len() as u64;
@@ -168,33 +176,19 @@ impl Reader {
     }
 
     /// Takes the entire lines out of a chunk. `false` if there is none.
-    fn take(&mut self, chunk: &[u8], max: usize, out: &mut Vec<Frame>) -> Result<bool, Error> {
-        let SpoolPosition {
-            segment,
-            offset: start,
-        } = self.at;
+    fn take(&mut self, chunk: &[u8], max: usize, out: &mut Vec<Frame>) -> bool {
+        let start = self.at.offset;
         let mut used = 0;
         for text in chunk.split_inclusive(|b| *b == b'\n') {
             if out.len() >= max || !text.ends_with(b"\n") {
                 break;
             }
-            let line = &text[..text.len() - 1];
-            let version = if self.at.offset == 0 {
-                header_version(line)
-            } else {
-                None
-            };
-            if let Some(version) = version.filter(|v| *v > VERSION) {
-                return Err(Error::Newer {
-                    path: segment_path(&self.dir, segment),
-                    version,
-                });
-            }
+            let is_header = self.at.offset == 0 && header_format(text).is_some();
             used += text.len();
             self.at.offset = start + used as u64;
-            match decode(line) {
+            match decode(&text[..text.len() - 1]) {
                 Decoded::Line(line) => out.push(frame(self.at, line)),
-                Decoded::Junk if version.is_none() => self.damaged(text.len() as u64, out),
+                Decoded::Junk if !is_header => self.damaged(text.len() as u64, out),
                 Decoded::Junk | Decoded::Blank => {}
             }
         }
@@ -202,9 +196,9 @@ impl Reader {
             // No frame is that long.
             self.at.offset += CHUNK as u64;
             self.damaged(CHUNK as u64, out);
-            return Ok(true);
+            return true;
         }
-        Ok(used > 0)
+        used > 0
     }
 
     /// Goes on somewhere else; `skipped` if that is damage.
@@ -256,10 +250,18 @@ fn frame(position: SpoolPosition, line: Line) -> Frame {
     }
 }
 
-/// The version if this is a header.
-fn header_version(line: &[u8]) -> Option<u64> {
-    let rest = std::str::from_utf8(line).ok()?.strip_prefix("rha-spool ")?;
-    rest.split(' ').next()?.parse().ok()
+/// The format of a segment; `None` where it does not begin with a header, or not yet.
+fn format_of(file: &File) -> io::Result<Option<u64>> {
+    let mut start = [0; 64];
+    let length = file.read_at(&mut start, 0)?;
+    Ok(header_format(&start[..length]))
+}
+
+/// The format that a segment is of which begins so.
+fn header_format(start: &[u8]) -> Option<u64> {
+    let rest = start.strip_prefix(b"rha-spool ")?;
+    let end = rest.iter().position(|b| matches!(b, b' ' | b'\n'))?;
+    std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
 }
 
 /// The bytes from `offset` to `end`, at most a chunk.

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    Line, Lock, create_dir, create_segment, explain, frame, header, segment_path, segments,
-};
+use super::{Line, Lock, create_dir, create_segment, explain, segment_path, segments, v1};
 use crate::model::time::BootId;
 
 /// A segment of this many bytes takes no more: some ten million lines that no agent has asked for.
@@ -33,7 +31,7 @@ pub struct Writer {
 struct Segment {
     number: u64,
     file: Arc<File>,
-    /// Its header was found, or written, to be that of this version and of this boot.
+    /// Its header was found, or written, to be that of this format and of this boot.
     boot: Option<BootId>,
 }
 
@@ -60,7 +58,7 @@ impl Writer {
         };
         let mut bytes = Vec::new();
         for line in lines {
-            frame::encode(line, &mut bytes);
+            v1::encode(line, &mut bytes);
         }
         for _ in 0..MOVES {
             let segment = match self.current.take() {
@@ -125,7 +123,7 @@ impl Segment {
                 "1 GiB of lines waits for the agent: start rha",
             )));
         }
-        let header = header(boot);
+        let header = v1::header(boot);
         if is.len() > 0 && self.boot != Some(boot) {
             let mut found = vec![0; header.len()];
             if file.read_exact_at(&mut found, 0).is_err() || found != header {

@@ -1,4 +1,16 @@
-//! One frame of the spool: a line with its stamp, as self-checking text.
+//! Format 1 of a segment, frozen: `tests/golden/spool/v1` holds it to its bytes.
+//!
+//! ```text
+//! rha-spool 1 8d3c0e6f2b1a4c5d
+//!
+//! 1 5f2a9c01 1700000000000000 123456789 8d3c0e6f2b1a4c5d f 26 INSTANCE "VI_1" MASTER 150
+//! ```
+//!
+//! The header names the format and the boot of the host that wrote it. A frame is
+//! `1 CRC WALL_US MONO_US BOOT SOURCE LENGTH LINE`: the CRC-32 covers everything behind it, `SOURCE` is
+//! `f`, `s` or `a` (FIFO, standard input, arguments), `LENGTH` is the line's own (more than [`MAX_LINE`]
+//! where it was cut), and the line needs no escaping, as it cannot contain a newline. A newline before each
+//! frame keeps a torn write from swallowing the next frame.
 
 use std::io::Write as _;
 
@@ -7,6 +19,11 @@ use crate::model::time::{At, BootId};
 
 /// `1 `, eight hexadecimal digits of CRC, and a space; the CRC covers what follows.
 const CRC_END: usize = 11;
+
+/// What a segment begins with.
+pub(super) fn header(boot: BootId) -> Vec<u8> {
+    format!("rha-spool 1 {boot}\n").into_bytes()
+}
 
 /// What one line of a segment turns out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,20 +118,6 @@ mod tests {
             mono_us: 42,
             boot: BootId(0xab),
         }
-    }
-
-    /// The bytes of version 1, which old spools are full of: they must not change.
-    #[test]
-    fn the_format_is_frozen() {
-        let mut out = Vec::new();
-        encode(
-            &Line::new(at(), Source::Fifo, b"INSTANCE \"VI_1\" MASTER 150"),
-            &mut out,
-        );
-        assert_eq!(
-            String::from_utf8(out).expect("text"),
-            "\n1 9a5b61f8 1700000000000000 42 00000000000000ab f 26 INSTANCE \"VI_1\" MASTER 150\n"
-        );
     }
 
     proptest! {
