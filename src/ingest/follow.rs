@@ -13,7 +13,8 @@
 //! ```
 //!
 //! A follower that finds a mark when it starts counts the lines in the spool with that very stamp:
-//! so many of the lines before the mark were already taken. Being killed at any moment is harmless
+//! so many of the lines before the mark were already taken. The segments that this may concern are kept for it,
+//! also where the agent has done with them and removed them. Being killed at any moment is harmless
 //! that way, and that is why there is no signal handler: SIGTERM and SIGINT end the process as they
 //! do by default (systemd counts that as a clean stop), and what is still in the FIFO is there for
 //! the next follower as long as keepalived holds it open.
@@ -21,9 +22,9 @@
 //! The same order makes trouble with the spool simple. Lines wait in the FIFO, stamped by marks, and
 //! are not held in memory; the FIFO is made as large as the kernel lets everybody have it.
 //!
-//! What is not kept so strictly: the pieces of a line that was not written at once (longer than
-//! `PIPE_BUF`; keepalived's never are) are held in memory, and where the FIFO is so full that a mark
-//! does not fit, being killed in the wrong microseconds takes a few kilobytes of lines twice.
+//! What a FIFO, which acknowledges nothing, does not allow: the pieces of a line that was not written at once
+//! (longer than `PIPE_BUF`; keepalived's never are) are held in memory; and where the FIFO is so full that a mark
+//! does not fit, being killed between steps 2 and 3 takes the lines in its first 8 KiB twice, never more.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -36,7 +37,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::spool::{Doorbell, Frame, Line, Reader, Source, Splitter, Writer};
+use super::spool::{Doorbell, Line, Source, Splitter, Writer, count};
 use crate::model::time::At;
 
 mod fifo;
@@ -55,7 +56,8 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Bytes of lines that are appended with one write.
 const PIECE: usize = 64 * 1024;
 
-/// Bytes taken without a mark where the FIFO is full: enough to free a page, so that one fits.
+/// Bytes taken without a mark where the FIFO is full: enough to free a page, so that one fits. So much
+/// may be taken twice if the follower is killed at the wrong moment.
 const UNMARKED: usize = 8 * 1024;
 
 /// Where the lines go and what tells the time.
@@ -78,9 +80,9 @@ pub struct Sink<'a> {
 /// [`Error`] where the path is not a FIFO that this process may follow, now or when it was replaced.
 pub fn follow(path: &Path, sink: &Sink) -> Result<Infallible, Error> {
     let mut follower = Follower {
-        present: Pipe::open(path, sink)?,
+        present: Pipe::open(path)?,
         former: None,
-        taker: Taker::new(sink)?,
+        taker: Taker::new(path, sink)?,
     };
     let mut trouble_since: Option<At> = None;
     loop {
@@ -135,7 +137,7 @@ impl Follower<'_> {
             "{} was replaced: following the new one",
             path.display()
         ));
-        let present = Pipe::open(path, self.taker.sink)?;
+        let present = Pipe::open(path)?;
         self.former = Some(std::mem::replace(&mut self.present, present));
         // What came into it between the last look and the look at its path.
         self.take_all()
@@ -156,25 +158,19 @@ struct Pipe {
     fifo: Fifo,
     /// The line that has begun behind the last newline.
     rest: Splitter,
-    /// How many lines before the first mark are already in the spool.
-    appended: usize,
+    /// How many lines before the first mark are already in the spool; `None` where a follower before this
+    /// one may have left some half done, and nobody has looked yet.
+    appended: Option<usize>,
     /// It was full, which was said, and has not been empty since.
     is_full: bool,
 }
 
 impl Pipe {
-    /// Opens the FIFO, and takes up what a follower before this one has left half done.
-    fn open(path: &Path, sink: &Sink) -> Result<Self, Error> {
-        let fifo = Fifo::open(path)?;
-        let mark = mark_in(&fifo.peek()?, (sink.now)().boot);
-        // A spool that cannot be read counts as empty: rather twice than never.
-        let appended = mark.map_or(0, |(_, stamped)| {
-            count(sink.spool, stamped).unwrap_or_default()
-        });
+    fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self {
-            fifo,
+            fifo: Fifo::open(path)?,
             rest: Splitter::default(),
-            appended,
+            appended: None,
             is_full: false,
         })
     }
@@ -191,10 +187,10 @@ struct Taker<'a> {
 }
 
 impl<'a> Taker<'a> {
-    fn new(sink: &'a Sink<'a>) -> io::Result<Self> {
+    fn new(path: &Path, sink: &'a Sink<'a>) -> io::Result<Self> {
         Ok(Self {
             sink,
-            writer: Writer::new(sink.spool),
+            writer: Writer::keeping(sink.spool, path),
             syncer: syncer(sink.say)?,
             unsynced: None,
             last_mono_us: 0,
@@ -234,7 +230,8 @@ impl<'a> Taker<'a> {
                 Err(e) => return Ok(Err(e)),
             }
             pipe.fifo.consume(length)?;
-            pipe.appended = 0;
+            pipe.appended = Some(0);
+            self.writer.settle();
         }
     }
 
@@ -251,14 +248,21 @@ impl<'a> Taker<'a> {
     /// line that they leave unfinished.
     fn append(&mut self, pipe: &mut Pipe, bytes: &[u8], stamped: At) -> io::Result<Splitter> {
         let mut splitter = pipe.rest.clone();
-        let mut skip = pipe.appended;
+        let mut appended = match pipe.appended {
+            Some(appended) => appended,
+            // What cannot be counted is no reason to append it twice: it waits, as for a spool that is full.
+            None => count(self.sink.spool, stamped)?,
+        };
+        pipe.appended = Some(appended);
+        let mut skip = appended;
         let mut lines = Vec::new();
         for piece in bytes.chunks(PIECE) {
             splitter.feed(piece, stamped, Source::Fifo, &mut lines);
             let known = skip.min(lines.len());
             skip -= known;
             self.append_lines(&lines[known..])?;
-            pipe.appended += lines.len() - known;
+            appended += lines.len() - known;
+            pipe.appended = Some(appended);
             lines.clear();
         }
         Ok(splitter)
@@ -306,20 +310,6 @@ impl<'a> Taker<'a> {
         at.mono_us = at.mono_us.max(self.last_mono_us + 1);
         self.last_mono_us = at.mono_us;
         at
-    }
-}
-
-/// How many lines in the spool came from a FIFO with this stamp.
-fn count(spool: &Path, stamp: At) -> Result<usize, super::spool::Error> {
-    let mut reader = Reader::open(spool, None)?;
-    let mut count = 0;
-    loop {
-        let frames = reader.read(1024)?;
-        if frames.is_empty() {
-            return Ok(count);
-        }
-        let is_it = |f: &&Frame| matches!(f, Frame::Line { stamped, source: Source::Fifo, .. } if *stamped == stamp);
-        count += frames.iter().filter(is_it).count();
     }
 }
 

@@ -23,12 +23,13 @@
 //!   if the host then loses power, the segment ends before the place where the agent has to go on,
 //!   and nothing written after the boot may fill that gap.
 
+mod keep;
 mod reader;
 mod v1;
 mod writer;
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixDatagram;
@@ -41,6 +42,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::model::time::At;
 use crate::model::vrrp::SpoolPosition;
 
+pub use keep::count;
 pub use reader::Reader;
 pub use writer::Writer;
 
@@ -234,6 +236,15 @@ pub fn explain(path: &Path, error: &io::Error) -> io::Error {
 
 fn segment_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("notify-{number:016}.spool"))
+}
+
+/// The name of a segment leads to this file. A file that it does not lead to any more may have other names.
+fn is_segment(dir: &Path, number: u64, is: &Metadata) -> io::Result<bool> {
+    match fs::metadata(segment_path(dir, number)) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (is.dev(), is.ino())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
 /// Numbers of the segments; none if the directory does not exist.

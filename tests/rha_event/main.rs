@@ -2,6 +2,7 @@
 //!
 //! The random test prints its seed first; `RHA_SEED` runs it again with that one.
 
+mod crash;
 mod fifo;
 mod forms;
 mod golden;

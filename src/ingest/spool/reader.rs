@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::v1::{Decoded, decode};
 use super::{
-    Error, FORMAT, Frame, Line, Lock, create_dir, create_segment, explain, segment_path, segments,
+    Error, FORMAT, Frame, Line, Lock, create_dir, create_segment, explain, is_segment,
+    segment_path, segments,
 };
 use crate::model::vrrp::SpoolPosition;
 
@@ -169,7 +170,11 @@ impl Reader {
         let torn = chunk.len() as u64;
         match next {
             Some(next) => self.go_to(next, 0, (torn > 0).then_some(torn), out),
-            None if is.nlink() == 0 => self.go_to(self.at.segment, 0, Some(torn), out),
+            None if !is_segment(&self.dir, self.at.segment, &is)
+                .map_err(|e| explain(&path, &e))? =>
+            {
+                self.go_to(self.at.segment, 0, Some(torn), out);
+            }
             None => return Ok(false),
         }
         Ok(true)

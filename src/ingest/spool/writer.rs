@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Line, Lock, create_dir, create_segment, explain, segment_path, segments, v1};
+use super::keep::Keeper;
+use super::{
+    Line, Lock, create_dir, create_segment, explain, is_segment, segment_path, segments, v1,
+};
 use crate::model::time::BootId;
 
 /// A segment of this many bytes takes no more: some ten million lines that no agent has asked for.
@@ -25,6 +28,7 @@ const MOVES: u32 = 16;
 pub struct Writer {
     dir: PathBuf,
     current: Option<Segment>,
+    keeper: Option<Keeper>,
 }
 
 #[derive(Debug)]
@@ -43,6 +47,24 @@ impl Writer {
         Self {
             dir: dir.to_owned(),
             current: None,
+            keeper: None,
+        }
+    }
+
+    /// A writer whose segments stay for [`super::count`] until [`Self::settle`], whoever removes them and
+    /// whatever becomes of this process. `who`: a path that the next process will name as well.
+    #[must_use]
+    pub fn keeping(dir: &Path, who: &Path) -> Self {
+        Self {
+            keeper: Some(Keeper::new(dir, who)),
+            ..Self::new(dir)
+        }
+    }
+
+    /// What was appended, by this process or by one before it, need not be counted any more.
+    pub fn settle(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.let_go(self.current.as_ref().map(|segment| &*segment.file));
         }
     }
 
@@ -65,7 +87,9 @@ impl Writer {
                 Some(segment) => segment,
                 None => self.newest()?,
             };
-            if let Some(segment) = segment.append(&self.dir, first.stamped.boot, &bytes)? {
+            if let Some(segment) =
+                segment.append(&self.dir, first.stamped.boot, &bytes, self.keeper.as_mut())?
+            {
                 self.current = Some(segment);
                 return Ok(());
             }
@@ -106,8 +130,15 @@ impl Writer {
 
 impl Segment {
     /// Gives the segment back, or nothing if it is not the one to write to any more.
-    fn append(mut self, dir: &Path, boot: BootId, bytes: &[u8]) -> io::Result<Option<Self>> {
-        let explain = |e: io::Error| explain(&segment_path(dir, self.number), &e);
+    fn append(
+        mut self,
+        dir: &Path,
+        boot: BootId,
+        bytes: &[u8],
+        keeper: Option<&mut Keeper>,
+    ) -> io::Result<Option<Self>> {
+        let path = segment_path(dir, self.number);
+        let explain = |e: io::Error| explain(&path, &e);
         let file = Arc::clone(&self.file);
         let Some(_lock) = Lock::wait(&file, Lock::EXCLUSIVE, PATIENCE).map_err(explain)? else {
             return Err(explain(io::Error::other(
@@ -115,7 +146,8 @@ impl Segment {
             )));
         };
         let is = file.metadata().map_err(explain)?;
-        if is.nlink() == 0 || segments(dir)?.last() != Some(&self.number) {
+        let is_newest = segments(dir)?.last() == Some(&self.number);
+        if !is_newest || !is_segment(dir, self.number, &is).map_err(explain)? {
             return Ok(None);
         }
         if is.len() >= LIMIT_BYTES {
@@ -130,6 +162,9 @@ impl Segment {
                 create_segment(dir, self.number + 1)?;
                 return Ok(None);
             }
+        }
+        if let Some(keeper) = keeper.filter(|_| self.boot.is_none()) {
+            keeper.keep(&path, &is);
         }
         let header = if is.len() == 0 { &header[..] } else { &[] };
         if let Err(e) = (&*file).write_all(&[header, bytes].concat()) {
