@@ -1,4 +1,5 @@
-//! Users and groups of this host, from /etc/passwd and /etc/group.
+//! Users and groups of a root directory that is not this host's, from its etc/passwd and etc/group. This
+//! host's are asked for as keepalived asks: [`super::host::user`].
 
 use std::path::Path;
 

@@ -8,10 +8,10 @@ mod place;
 
 use std::path::{Path, PathBuf};
 
-use super::accounts;
 use super::finding::{Finding, Severity};
 use super::render;
 use super::verify::verify;
+use super::{accounts, host};
 use crate::config::value::is_plain_path;
 use crate::config::{Config, Paths};
 pub use look::Change;
@@ -50,14 +50,14 @@ pub enum Error {
     #[error("keepalived refuses the new configuration (rha keepalived render shows it); nothing was replaced:\n{}", lines(.0))]
     Refused(Vec<Finding>),
     /// `keepalived.user` or `keepalived.group` is not on this host.
-    #[error("there is no {kind} \"{name}\" in {}; create it, or set keepalived.{kind}", file.display())]
+    #[error("there is no {kind} \"{name}\" in {}; create it, or set keepalived.{kind}", place.display())]
     Account {
         /// `user` or `group`.
         kind: &'static str,
         /// Its name.
         name: String,
         /// Where it was looked for.
-        file: PathBuf,
+        place: PathBuf,
     },
     /// Something else is at the place of a file.
     #[error("{} is there and is no {expected}; move it away", path.display())]
@@ -192,24 +192,29 @@ pub struct Installer {
 }
 
 impl Installer {
-    /// Prepares to install below `root` (`/` for this host). User and group are looked up there, or on
-    /// this host if `root` has no accounts of its own.
+    /// Prepares to install below `root` (`/` for this host). User and group are those of this host, or of the
+    /// account files below another `root`, where numbers may be others.
     ///
     /// # Errors
-    /// User or group do not exist, or the account files cannot be read.
+    /// User or group do not exist, or it cannot be found out.
     pub fn new(config: &Config, root: &Path) -> Result<Self, Error> {
-        let find = |kind, file: &str, name: &str| {
+        type Look = fn(&str) -> std::io::Result<Option<u32>>;
+        let find = |kind, look: Look, file: &str, name: &str| {
             let own = below(root, Path::new(file));
-            let file = if own.exists() { own } else { file.into() };
-            let id = accounts::id(&file, name).map_err(|source| io(&file, source))?;
+            let (id, place) = if root != Path::new("/") && own.exists() {
+                (accounts::id(&own, name), own)
+            } else {
+                (look(name), "this host".into())
+            };
+            let id = id.map_err(|source| io(&place, source))?;
             id.ok_or_else(|| Error::Account {
                 kind,
                 name: name.to_owned(),
-                file,
+                place,
             })
         };
-        let user = find("user", "/etc/passwd", &config.keepalived.user)?;
-        let group = find("group", "/etc/group", &config.keepalived.group)?;
+        let user = find("user", host::user, "/etc/passwd", &config.keepalived.user)?;
+        let group = find("group", host::group, "/etc/group", &config.keepalived.group)?;
         Ok(Self {
             root: root.to_owned(),
             owner: (user, group),
