@@ -216,8 +216,7 @@ fn advice(kind: AlarmKind) -> &'static str {
              was replaced."
         }
         AlarmKind::JournalTrouble => {
-            "Look at rha's log; rha verify checks the journal, and rha history --blackbox tells what a damaged one \
-             cannot."
+            "Look at rha's log; rha verify checks the journal, and rha history says what became of a damaged one."
         }
         AlarmKind::TwoPrimaries => {
             "Writes to one of them will be lost. Look at both with rha status: stop keepalived on the one that is to \
