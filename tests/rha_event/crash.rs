@@ -167,7 +167,7 @@ fn each_line_is_taken_in_once_whoever_is_killed() {
         }
         agent.join().expect("takes all in")
     });
-    assert!(kills > 20 && removed > 20, "{kills} kills, {removed} gone");
+    assert!(kills > 20 && removed > 3, "{kills} kills, {removed} gone");
     let first_wrong = got
         .iter()
         .zip(numbered(0..LINES))
