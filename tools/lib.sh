@@ -1,4 +1,4 @@
-# Shared by tools/lab, tools/demo and tools/test: what the machine must have, and the build. Sourced, not run.
+# Shared by tools/lab, tools/crash, tools/demo and tools/test: what the machine must have, and the build. Sourced, not run.
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
@@ -61,13 +61,15 @@ need_cargo() {
     command -v cargo >/dev/null || die "cargo is missing: install Rust from https://rustup.rs"
 }
 
-# Builds the binaries and the lab; silent without a terminal unless it fails, or takes long.
+# Builds the binaries and a tool, the laboratory unless another is named; silent without a terminal unless it fails,
+# or takes long.
 build() {
+    local tool=${1:-lab}
     need_cargo
-    [ -x "$target/release/examples/lab" ] || talk "building rha and the laboratory: some minutes, this first time"
+    [ -x "$target/release/examples/$tool" ] || talk "building rha and tools/$tool: some minutes, this first time"
     local -a quiet=(--quiet)
     [ -t 2 ] && quiet=()
-    cargo build --manifest-path "$root/Cargo.toml" --locked --release --bins --example lab "${quiet[@]}" >&2
+    cargo build --manifest-path "$root/Cargo.toml" --locked --release --bins --example "$tool" "${quiet[@]}" >&2
 }
 
 # Can a world be made with these options of unshare?
