@@ -20,6 +20,12 @@ pub fn now() -> Duration {
     )
 }
 
+/// `CLOCK_BOOTTIME` in microseconds, as records have it.
+pub fn boot_us() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    now.tv_sec.unsigned_abs() * 1_000_000 + now.tv_nsec.unsigned_abs() / 1000
+}
+
 /// A number that is another one at each call: nanoseconds of the wall clock's second.
 pub fn any_number() -> u64 {
     clock_gettime(ClockId::Realtime).tv_nsec.unsigned_abs()

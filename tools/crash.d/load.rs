@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rha::model::event::Event;
 use rha::model::record::{Record, Seq};
+use rha::model::vrrp::Notification;
 
 use crate::ask::Ask;
 use crate::clock::{PATIENCE, now, until};
@@ -26,6 +27,11 @@ pub enum Writer {
     Operator,
 }
 
+impl Writer {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Fifo, Self::Script, Self::Operator];
+}
+
 /// Something that rha was told.
 #[derive(Debug, Clone)]
 pub struct Told {
@@ -33,6 +39,19 @@ pub struct Told {
     pub what: String,
     /// It was acknowledged. What was not may be there once, or not at all.
     pub certain: bool,
+    /// A round was closed since.
+    pub is_settled: bool,
+}
+
+impl Told {
+    /// Just told.
+    pub fn new(what: String, certain: bool) -> Self {
+        Self {
+            what,
+            certain,
+            is_settled: false,
+        }
+    }
 }
 
 /// What each writer has told.
@@ -43,30 +62,31 @@ const OURS: &str = "RHA_REDIS";
 /// The end of a line for a name of its own: a priority that says nothing.
 const PRIORITY: u64 = 100;
 
-/// Who has told what a record holds. Lines about our instance are told apart by their priority: odd ones are the
-/// FIFO's.
+/// Who has told what a record holds.
 pub fn writer_of(record: &Record) -> Option<(Writer, String)> {
     match &record.event {
-        Event::VrrpNotified(notified) => {
-            let line = &notified.notification;
-            let priority = u64::from(line.priority.unwrap_or_default());
-            let is_fifo = if line.name == OURS {
-                priority % 2 == 1
-            } else {
-                line.name.starts_with('f')
-            };
-            let writer = if is_fifo {
-                Writer::Fifo
-            } else {
-                Writer::Script
-            };
-            Some((writer, words(&line.name, &line.word.to_string(), priority)))
-        }
+        Event::VrrpNotified(notified) => Some(writer_of_line(&notified.notification)),
         Event::OperatorPaused { operator, .. } | Event::OperatorResumed { operator } => {
             Some((Writer::Operator, operator.command.clone()))
         }
         _ => None,
     }
+}
+
+/// Who has written a line. Those about our instance are told apart by their priority: odd ones are the FIFO's.
+pub fn writer_of_line(line: &Notification) -> (Writer, String) {
+    let priority = u64::from(line.priority.unwrap_or_default());
+    let is_fifo = if line.name == OURS {
+        priority % 2 == 1
+    } else {
+        line.name.starts_with('f')
+    };
+    let writer = if is_fifo {
+        Writer::Fifo
+    } else {
+        Writer::Script
+    };
+    (writer, words(&line.name, &line.word.to_string(), priority))
 }
 
 fn words(name: &str, word: &str, priority: u64) -> String {
@@ -127,16 +147,17 @@ impl Load<'_> {
             // Less than PIPE_BUF: all of it or nothing.
             let certain = fifo.write_all(text.as_bytes()).is_ok();
             if certain {
-                told.extend(lines.into_iter().map(|what| Told { what, certain }));
+                told.extend(lines.into_iter().map(|what| Told::new(what, certain)));
             }
             thread::sleep(dice.micros(100, 3000));
         }
         told
     }
 
-    /// Runs `rha-event` as a notify script; kills some.
-    pub fn script(&self, kills: bool, mut dice: Dice) -> anyhow::Result<Vec<Told>> {
+    /// Runs `rha-event` as a notify script; kills some, and says how many.
+    pub fn script(&self, kills: bool, mut dice: Dice) -> anyhow::Result<(Vec<Told>, u64)> {
         let mut told = Vec::new();
+        let mut killed = 0;
         while self.goes_on() {
             let line = self.numbers.line(Writer::Script, &mut dice);
             let what = line.join(" ");
@@ -144,12 +165,13 @@ impl Load<'_> {
             if kills && dice.once_in(2) {
                 thread::sleep(dice.micros(0, 1500));
                 script.kill()?;
+                killed += 1;
             }
             let certain = script.wait()?.success();
-            told.push(Told { what, certain });
+            told.push(Told::new(what, certain));
             thread::sleep(dice.micros(0, 2000));
         }
-        Ok(told)
+        Ok((told, killed))
     }
 
     fn run_script(&self, line: &[String; 3]) -> anyhow::Result<Child> {
@@ -166,7 +188,7 @@ impl Load<'_> {
             let number = self.numbers.next(Writer::Operator);
             let what = format!("order {number}");
             let certain = ask.order(dice.once_in(3), &what).is_ok();
-            told.push(Told { what, certain });
+            told.push(Told::new(what, certain));
             thread::sleep(dice.micros(100, 4000));
         }
         told
@@ -184,6 +206,12 @@ impl Load<'_> {
 
     /// The last words of a round: with everything up, one thing of each writer that must arrive.
     pub fn last_words(&self, ask: &Ask, told: &mut Tellings) -> anyhow::Result<()> {
+        self.last_lines(told)?;
+        self.last_order(ask, told)
+    }
+
+    /// A line in the FIFO, and one of a script.
+    pub fn last_lines(&self, told: &mut Tellings) -> anyhow::Result<()> {
         let name = format!("f{}", self.numbers.next(Writer::Fifo));
         let text = format!("INSTANCE \"{name}\" BACKUP {PRIORITY}\n");
         let mut fifo = &self.world.fifo;
@@ -191,22 +219,16 @@ impl Load<'_> {
             Ok(fifo.write_all(text.as_bytes()).ok())
         })?;
         let what = words(&name, "BACKUP", PRIORITY);
-        told.entry(Writer::Fifo).or_default().push(Told {
-            what,
-            certain: true,
-        });
+        let lines = told.entry(Writer::Fifo).or_default();
+        lines.push(Told::new(what, true));
 
         let name = format!("s{}", self.numbers.next(Writer::Script));
         let line = [name, "BACKUP".to_owned(), PRIORITY.to_string()];
         let status = self.run_script(&line)?.wait()?;
         anyhow::ensure!(status.success(), "rha-event {}: {status}", line.join(" "));
-        let what = line.join(" ");
-        told.entry(Writer::Script).or_default().push(Told {
-            what,
-            certain: true,
-        });
-
-        self.last_order(ask, told)
+        let lines = told.entry(Writer::Script).or_default();
+        lines.push(Told::new(line.join(" "), true));
+        Ok(())
     }
 
     /// Gives orders until one is taken.
@@ -215,7 +237,7 @@ impl Load<'_> {
         until("the agent takes an order", || {
             let what = format!("order {}", self.numbers.next(Writer::Operator));
             let certain = ask.order(false, &what).is_ok();
-            orders.push(Told { what, certain });
+            orders.push(Told::new(what, certain));
             Ok(certain.then_some(()))
         })
     }

@@ -14,6 +14,7 @@ mod load;
 mod round;
 mod sink;
 mod stage;
+mod tear;
 mod world;
 
 use std::collections::BTreeMap;
@@ -25,10 +26,11 @@ use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
-use crate::fault::Kind;
+use crate::fault::{Kills, Kind};
 use crate::ledger::Tally;
 use crate::round::{Rounds, last_said};
 use crate::stage::Places;
+use crate::tear::Part;
 use crate::world::World;
 
 /// A world is used up after so many rounds: its journal is then read from end to end, and another one begins.
@@ -41,7 +43,10 @@ const ROUNDS_OF_A_SMALL_WORLD: usize = 8;
 /// Kill the agent and rha-event again and again under load, and look for what is lost, doubled or out of order
 ///
 /// Real rha, rha-event and redis-server, in directories of their own. Needs no root; without namespaces the kind
-/// full-disk is left out. Ends what it has started, also on SIGTERM and ctrl-c.
+/// full-disk is left out. Ends what it has started, also on SIGTERM, SIGHUP and ctrl-c.
+///
+/// The first line is the seed. Exit status: 0 if nothing was lost, doubled, out of order or strange; 1 otherwise,
+/// and then the state of the run is kept, and its place told.
 #[derive(Parser)]
 #[command(name = "crash", bin_name = "tools/crash", version)]
 struct Cli {
@@ -57,16 +62,20 @@ struct Cli {
     /// End with one JSON object in a line of its own
     #[arg(long)]
     json: bool,
+    /// Lose a record of each round on purpose: the run must fail
+    #[arg(long, hide = true)]
+    spoil: bool,
 }
 
 /// What all rounds together came to.
 #[derive(Default)]
 struct Run {
     rounds: usize,
-    kills: u64,
-    quarantined: u64,
     worlds: usize,
-    kinds: BTreeMap<Kind, u64>,
+    faults: BTreeMap<Kind, u64>,
+    kills: Kills,
+    /// Files of the journal that were torn.
+    torn: BTreeMap<Part, u64>,
     tally: Tally,
 }
 
@@ -143,8 +152,8 @@ fn play_world(
     };
     let left = (cli.rounds as usize - run.rounds).min(at_most);
     let kinds = Kind::choice(cli.only, is_small);
-    let mut rounds = Rounds::begin(world)?;
-    let mut quarantined = false;
+    let mut rounds = Rounds::begin(world, cli.spoil)?;
+    let mut torn = false;
     for _ in 0..left {
         let kind = dice.pick(&kinds);
         let number = run.rounds + 1;
@@ -152,71 +161,85 @@ fn play_world(
             .play(kind, dice)
             .with_context(|| format!("round {number}, {kind:?}"))?;
         run.rounds = number;
-        run.kills += outcome.kills;
-        *run.kinds.entry(kind).or_default() += 1;
+        run.kills.add(&outcome.kills);
+        *run.faults.entry(kind).or_default() += 1;
+        if let Some(part) = outcome.torn {
+            *run.torn.entry(part).or_default() += 1;
+        }
         if !outcome.tally.is_good() {
             say(format_args!(
                 "round {number}, {kind:?}: {}",
                 outcome.tally.told.join("; ")
             ));
         }
+        torn = outcome.ends_world();
         run.tally.add(outcome.tally);
-        if outcome.quarantined {
-            run.quarantined += 1;
-            quarantined = true;
+        if torn {
             break;
         }
     }
-    run.tally.add(rounds.end(quarantined)?);
+    run.tally.add(rounds.end(torn)?);
     Ok(())
 }
 
-fn kinds_of(run: &Run) -> BTreeMap<String, u64> {
-    let word = |kind: &Kind| {
-        kind.to_possible_value()
-            .map(|word| word.get_name().to_owned())
-    };
-    let named = run
-        .kinds
-        .iter()
-        .filter_map(|(kind, count)| Some((word(kind)?, *count)));
-    named.collect()
-}
-
+/// For people.
 fn report(run: &Run, seconds: f64) {
+    let Kills {
+        agent,
+        follower,
+        script,
+    } = run.kills;
     let tally = &run.tally;
+    let forgiven = &tally.forgiven;
     say(format_args!(
-        "{} rounds in {seconds:.1} s, {} processes killed, {} acknowledged: {} lost, {} doubled, {} out of order, \
-         {} strange; {} alarms sent again, {} torn journals set aside",
+        "{} rounds in {seconds:.1} s; killed: {agent} agents, {follower} followers, {script} scripts; {} records \
+         looked at, {} things acknowledged: {} lost, {} doubled, {} out of order, {} strange",
         run.rounds,
-        run.kills,
+        tally.records,
         tally.acknowledged,
         tally.lost,
         tally.doubled,
         tally.disordered,
         tally.strange,
+    ));
+    say(format_args!(
+        "forgiven, as the journal says so: {} of {} torn lines, {} of them again; {} torn journals set aside, with \
+         {} records; {} writes cut short by a kill; {} alarms sent again whose sending was not recorded",
+        forgiven.torn_lines + forgiven.torn_lines_again,
+        forgiven.torn_spools,
+        forgiven.torn_lines_again,
+        forgiven.set_aside,
+        forgiven.torn_records,
+        forgiven.cut_short,
         tally.resent,
-        run.quarantined,
     ));
 }
 
 fn figures(ok: bool, seed: u64, run: &Run, seconds: f64, error: Option<&anyhow::Error>) -> Value {
     let tally = &run.tally;
+    let faults = run.faults.iter().filter_map(|(kind, count)| {
+        let word = kind.to_possible_value()?;
+        Some((word.get_name().to_owned(), json!(count)))
+    });
     json!({
         "ok": ok,
         "seed": seed,
         "rounds": run.rounds,
-        "kinds": kinds_of(run),
-        "killed": run.kills,
         "worlds": run.worlds,
+        "faults": faults.collect::<serde_json::Map<_, _>>(),
+        "kills": run.kills,
+        "torn": run.torn,
+        "records": tally.records,
         "acknowledged": tally.acknowledged,
         "lost": tally.lost,
         "doubled": tally.doubled,
         "disordered": tally.disordered,
         "strange": tally.strange,
         "resent": tally.resent,
-        "quarantined": run.quarantined,
+        "unrecorded": tally.unrecorded,
+        "forgiven": tally.forgiven,
         "seconds": (seconds * 10.0).round() / 10.0,
+        "rounds_per_minute": (run.rounds as f64 / seconds * 60.0).round(),
         "error": error.map(|error| format!("{error:#}")),
     })
 }

@@ -12,9 +12,10 @@ use rha::model::record::{Record, Seq};
 use crate::ask::Ask;
 use crate::clock::until;
 use crate::dice::Dice;
-use crate::fault::{Kind, calm, strike, tear};
-use crate::ledger::{Ledger, Tally};
-use crate::load::{Load, Numbers, Tellings, Writer};
+use crate::fault::{Kills, Kind, calm, strike};
+use crate::ledger::{Ledger, Observed, Tally, TornJournal};
+use crate::load::{Load, Numbers, Writer};
+use crate::tear::{Part, tear_journal, tear_spool};
 use crate::world::{Crew, World, tail};
 
 /// What the rounds of one world share.
@@ -25,6 +26,7 @@ pub struct Rounds<'world> {
     numbers: Numbers,
     /// One for each of those who ask.
     asks: [Ask; 3],
+    spoils: bool,
 }
 
 /// What came of a round.
@@ -32,15 +34,22 @@ pub struct Rounds<'world> {
 pub struct Outcome {
     /// The books.
     pub tally: Tally,
-    /// Processes killed, scripts not counted.
-    pub kills: u64,
-    /// The journal was damaged, set aside, and this was said: the world is at its end.
-    pub quarantined: bool,
+    /// Processes killed.
+    pub kills: Kills,
+    /// Which file of the journal was torn.
+    pub torn: Option<Part>,
+}
+
+impl Outcome {
+    /// What is wrong with a volume that nobody writes to shows when it is read: the world is at its end.
+    pub fn ends_world(&self) -> bool {
+        self.torn == Some(Part::Sealed)
+    }
 }
 
 impl<'world> Rounds<'world> {
-    /// Everything is up.
-    pub fn begin(world: &'world World) -> anyhow::Result<Self> {
+    /// Everything is up. `spoils`: to see that it is found, a record of each round is lost.
+    pub fn begin(world: &'world World, spoils: bool) -> anyhow::Result<Self> {
         let ask = || Ask::new(&world.socket());
         Ok(Self {
             world,
@@ -48,16 +57,20 @@ impl<'world> Rounds<'world> {
             ledger: Ledger::default(),
             numbers: Numbers::default(),
             asks: [ask()?, ask()?, ask()?],
+            spoils,
         })
     }
 
     /// Plays a round.
     pub fn play(&mut self, kind: Kind, dice: &mut Dice) -> anyhow::Result<Outcome> {
-        let (mut told, seen, kills) = self.under_load(kind, dice)?;
-        let mut outcome = Outcome {
-            kills,
-            ..Outcome::default()
-        };
+        let mut outcome = Outcome::default();
+        let mut observed = self.under_load(kind, dice, &mut outcome.kills)?;
+        if kind.tears() {
+            outcome.torn = self.tear(kind, dice, &mut observed)?;
+            outcome.kills.agent += 1;
+            outcome.kills.follower += 1;
+            self.crew.launch_agent()?;
+        }
         let enough = AtomicBool::new(true);
         let load = Load {
             world: self.world,
@@ -65,54 +78,63 @@ impl<'world> Rounds<'world> {
             enough: &enough,
         };
         let ask = &self.asks[0];
+        let told = &mut observed.told;
         if kind.tears() {
-            tear(kind, self.world, &mut self.crew, dice)?;
-            // An order that is taken says that the journal is open and the spool taken in.
-            load.last_order(ask, &mut told)?;
+            // An order that is taken says that the journal is open and the spool taken in. The follower must stay
+            // away until then: a spool that lost its end has lost its host, and the next boot writes another segment.
+            load.last_order(ask, told)?;
             self.crew.start_follower()?;
         }
-        load.last_words(ask, &mut told)?;
-        if kind == Kind::TornJournal && self.is_quarantined()? {
-            outcome.quarantined = true;
+        load.last_words(ask, told)?;
+        let from = match kind {
+            Kind::TornJournal => Seq(1),
+            _ => self.ledger.next(),
+        };
+        // In this order: what was heard by now was ordered by now.
+        let heard = self.world.sink.heard();
+        observed.records = load.records_to_the_end(ask, from, told)?;
+        if outcome.ends_world() {
             return Ok(outcome);
         }
-        let heard = self.world.sink.ids();
-        let records = load.records_to_the_end(ask, self.ledger.next(), &told)?;
-        outcome.tally = self.ledger.check_alarms(&heard);
-        self.ledger.heard(self.world.sink.ids().len());
-        let damage = records
-            .iter()
-            .any(|record| matches!(record.event, Event::SpoolDamaged { .. }));
-        let mut books = self.ledger.close_round(&told, &seen, records);
-        if kind == Kind::TornSpool {
-            forgive_a_torn_line(&mut books, damage);
-        } else if damage {
-            books.strange += 1;
-            books.told.push("the spool is called damaged".to_owned());
+        if kind == Kind::TornJournal {
+            self.wait_for_the_word(&mut observed.records);
         }
-        outcome.tally.add(books);
+        if self.spoils {
+            let line = |record: &Record| matches!(record.event, Event::VrrpNotified(_));
+            let lost = observed.records.iter().rposition(line);
+            lost.map(|index| observed.records.remove(index));
+        }
+        observed.heard = &heard;
+        observed.writers_killed = outcome.kills.writers();
+        outcome.tally = self.ledger.close_round(observed);
         Ok(outcome)
     }
 
-    /// What was told and seen while the trouble came, and how many processes were killed.
+    fn load<'a>(&'a self, enough: &'a AtomicBool) -> Load<'a> {
+        Load {
+            world: self.world,
+            numbers: &self.numbers,
+            enough,
+        }
+    }
+
+    /// What was told and seen while the trouble came.
     fn under_load(
         &mut self,
         kind: Kind,
         dice: &mut Dice,
-    ) -> anyhow::Result<(Tellings, Vec<Vec<Record>>, u64)> {
+        kills: &mut Kills,
+    ) -> anyhow::Result<Observed<'static>> {
         let enough = AtomicBool::new(false);
-        let load = Load {
+        let load = &Load {
             world: self.world,
             numbers: &self.numbers,
             enough: &enough,
         };
-        let load = &load;
         let crew = &mut self.crew;
-        let [_, operator, reader] = &mut self.asks;
-        let (operator, reader) = (&*operator, &*reader);
+        let [_, operator, reader] = &self.asks;
         let from = self.ledger.next();
-        let throws = [dice.fork(), dice.fork(), dice.fork(), dice.fork()];
-        let [fifo, script, order, read] = throws;
+        let [fifo, script, order, read] = [dice.fork(), dice.fork(), dice.fork(), dice.fork()];
         thread::scope(|scope| {
             let fifo = scope.spawn(move || load.fifo(fifo));
             let script = scope.spawn(move || load.script(kind.kills_scripts(), script));
@@ -124,87 +146,94 @@ impl<'world> Rounds<'world> {
             thread::sleep(calm(dice) / 4);
             enough.store(true, Ordering::Relaxed);
             let broken = |_| anyhow!("a thread of the load panicked");
-            let told = BTreeMap::from([
-                (Writer::Fifo, fifo.join().map_err(broken)?),
-                (Writer::Script, script.join().map_err(broken)??),
-                (Writer::Operator, order.join().map_err(broken)?),
-            ]);
+            let fifo = fifo.join().map_err(broken)?;
+            let (script, killed) = script.join().map_err(broken)??;
+            let order = order.join().map_err(broken)?;
             let seen = read.join().map_err(broken)?;
-            Ok((told, seen, listens?))
+            *kills = listens?;
+            kills.script = killed;
+            Ok(Observed {
+                told: BTreeMap::from([
+                    (Writer::Fifo, fifo),
+                    (Writer::Script, script),
+                    (Writer::Operator, order),
+                ]),
+                seen,
+                ..Observed::default()
+            })
         })
     }
 
-    /// A torn journal either is whole, or is set aside and this is recorded.
-    fn is_quarantined(&self) -> anyhow::Result<bool> {
-        let state = self.world.state();
-        let aside = std::fs::read_dir(state)?.flatten().any(|entry| {
-            entry
-                .file_name()
-                .to_string_lossy()
-                .starts_with("journal.bad-")
-        });
-        if !aside {
-            return Ok(false);
+    /// Ends everything, and tears a file.
+    fn tear(
+        &mut self,
+        kind: Kind,
+        dice: &mut Dice,
+        observed: &mut Observed,
+    ) -> anyhow::Result<Option<Part>> {
+        self.crew.kill_agent()?;
+        if kind == Kind::TornSpool && dice.once_in(2) {
+            // The agent has not seen these.
+            let enough = AtomicBool::new(true);
+            self.load(&enough).last_lines(&mut observed.told)?;
         }
-        until("the agent records that its journal was set aside", || {
-            let records = self.asks[0].records(Seq(1))?;
-            let said = records
-                .iter()
-                .any(|record| matches!(record.event, Event::JournalQuarantined { .. }));
-            Ok(said.then_some(()))
-        })?;
-        Ok(true)
+        self.crew.kill_follower()?;
+        let state = self.world.state();
+        if kind == Kind::TornSpool {
+            observed.torn_spool = Some(tear_spool(&state.join("spool"), dice)?);
+            return Ok(None);
+        }
+        let part = tear_journal(&state.join("journal"), dice)?;
+        self.world.sink.settle()?;
+        let orders = observed.told.get(&Writer::Operator).into_iter().flatten();
+        observed.torn_journal = Some(TornJournal {
+            orders: orders.map(|order| order.what.clone()).collect(),
+            heard: self.world.sink.heard().len(),
+        });
+        Ok(Some(part))
+    }
+
+    /// A torn journal either is whole, or it is recorded that it was not: as soon as decisions are made again.
+    fn wait_for_the_word(&self, records: &mut Vec<Record>) {
+        if self.ledger.is_kept_in(records) {
+            return;
+        }
+        // Where it never comes, the ledger says so.
+        let _ = until("the agent records that its journal was damaged", || {
+            *records = self.asks[0].records(Seq(1))?;
+            Ok(self.ledger.is_set_aside_in(records).then_some(()))
+        });
     }
 
     /// Ends the world: everything stops, and the whole journal is read from the disk.
-    pub fn end(mut self, quarantined: bool) -> anyhow::Result<Tally> {
+    pub fn end(mut self, torn: bool) -> anyhow::Result<Tally> {
         self.crew.stop_agent()?;
         self.crew.kill_follower()?;
-        self.wants("verify")?;
-        self.wants("replay")?;
-        let mut tally = Tally::default();
-        if quarantined {
-            return Ok(tally);
+        if torn {
+            let said = self.rha("verify")?;
+            ensure!(said.is_err(), "a torn volume is good to rha verify");
+            return Ok(Tally::default());
+        }
+        for verb in ["verify", "replay"] {
+            self.rha(verb)?
+                .map_err(|said| anyhow!("rha {verb}: {said}"))?;
         }
         let journal = Reader::open(&self.world.state().join("journal"))?;
         journal.verify().into_result()?;
-        let mut settled = self.ledger.settled().iter().peekable();
-        for record in journal.records(Seq(1)) {
-            let record = record?;
-            let Some(known) = settled.next_if(|known| known.seq == record.seq) else {
-                continue;
-            };
-            if *known != record {
-                tally.strange += 1;
-                tally
-                    .told
-                    .push(format!("record {} has changed", record.seq));
-            }
-        }
-        for gone in settled {
-            tally.lost += 1;
-            tally.told.push(format!("record {} is gone", gone.seq));
-        }
-        tally.add(self.ledger.check_orders(&self.world.sink.ids()));
-        Ok(tally)
+        let records: Result<Vec<Record>, _> = journal.records(Seq(1)).collect();
+        self.world.sink.settle()?;
+        let heard = self.world.sink.heard();
+        Ok(self.ledger.close_world(records?, &heard))
     }
 
-    fn wants(&self, verb: &str) -> anyhow::Result<()> {
+    /// Runs a command; what it says, where it fails.
+    fn rha(&self, verb: &str) -> anyhow::Result<Result<(), String>> {
         let output = self.world.rha().arg(verb).output()?;
+        if output.status.success() {
+            return Ok(Ok(()));
+        }
         let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        ensure!(output.status.success(), "rha {verb}: {said}");
-        Ok(())
-    }
-}
-
-/// The line that was torn may be missing, or be there twice where it was in the journal already; if it is missing,
-/// the journal says that something is.
-fn forgive_a_torn_line(books: &mut Tally, damage: bool) {
-    if damage && books.lost + books.doubled == 1 {
-        books.lost = 0;
-        books.doubled = 0;
-        books.told.clear();
+        Ok(Err(String::from_utf8_lossy(&said).into_owned()))
     }
 }
 

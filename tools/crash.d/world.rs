@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
@@ -308,17 +308,4 @@ fn free_port() -> anyhow::Result<u16> {
 pub fn tail(text: &str, lines: usize) -> String {
     let all: Vec<_> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
-}
-
-/// The newest file in `dir` whose name ends so.
-pub fn last_file(dir: &Path, ending: &str) -> anyhow::Result<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(dir)?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.to_string_lossy().ends_with(ending))
-        .collect();
-    found.sort();
-    found
-        .pop()
-        .with_context(|| format!("no {ending} in {}", dir.display()))
 }

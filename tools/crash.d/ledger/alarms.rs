@@ -1,0 +1,111 @@
+//! Alarms: ordered by a record before they are sent, and not sent again once that is on record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rha::model::alarm::AlarmStatus;
+use rha::model::effect::{Effect, EffectId};
+use rha::model::event::Event;
+use rha::model::record::{Record, Seq};
+
+use super::tally::Tally;
+use super::telling::Fault;
+use crate::sink::Heard;
+
+/// The alarms of a world.
+#[derive(Default)]
+pub struct Alarms {
+    ordered: BTreeSet<String>,
+    /// When the sending was recorded, in microseconds of `CLOCK_BOOTTIME`.
+    done: BTreeMap<String, u64>,
+    /// The last word of each alarm.
+    words: BTreeMap<String, AlarmStatus>,
+    /// What was heard before this place is of the same journal up to the record `kept`, and else of another one.
+    first: usize,
+    kept: Seq,
+    /// Ordered up to there.
+    ordered_before: BTreeSet<String>,
+    /// What was heard before this place was looked at.
+    checked: usize,
+}
+
+impl Alarms {
+    /// For a journal that went on behind the record `kept` when so many alarms had been heard.
+    pub fn since(heard: usize, kept: Seq) -> Self {
+        Self {
+            first: heard,
+            kept,
+            checked: heard,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a record in.
+    pub fn note(&mut self, record: &Record, tally: &mut Tally) {
+        for (index, effect) in (0..).zip(&record.decision.effects) {
+            let Effect::SendAlarm { alarm, .. } = effect else {
+                continue;
+            };
+            let seq = record.seq;
+            let id = id_of(EffectId { seq, index });
+            if seq <= self.kept {
+                self.ordered_before.insert(id.clone());
+            }
+            self.ordered.insert(id);
+            let alarm_key = format!("{} of incident {}", alarm.kind, alarm.incident);
+            let before = self.words.insert(alarm_key.clone(), alarm.status);
+            if before == Some(alarm.status) && alarm.status != AlarmStatus::Repeated {
+                let told = format!("alarm {alarm_key} is {} twice", alarm.status);
+                tally.wrong(Fault::Doubled, told);
+            }
+        }
+        if let Event::EffectFinished {
+            effect, outcome, ..
+        } = &record.event
+            && outcome.is_done()
+        {
+            let done = self.done.entry(id_of(*effect));
+            done.or_insert(record.at.mono_us);
+        }
+    }
+
+    /// Looks at what was heard before the records were read that were noted last: by then the order was on the disk.
+    /// What comes after its own sending was recorded comes twice with harm.
+    pub fn check(&mut self, heard: &[Heard], tally: &mut Tally) {
+        for Heard { id, at_us } in heard.iter().skip(self.checked) {
+            if self.done.get(id).is_some_and(|done_us| done_us < at_us) {
+                let told = format!("alarm {id} was sent again although its sending is recorded");
+                tally.wrong(Fault::Doubled, told);
+            }
+            // While the journal cannot be written, alarms go out under numbers of their own.
+            if id.contains("unrecorded-") {
+                tally.unrecorded += 1;
+            } else if !self.ordered.contains(id) {
+                let told = format!("alarm {id} was sent and no record has ordered it");
+                tally.wrong(Fault::Strange, told);
+            }
+        }
+        self.checked = heard.len().max(self.checked);
+    }
+
+    /// At the end: what is recorded as sent has come.
+    pub fn end(&self, heard: &[Heard], tally: &mut Tally) {
+        let is_ours = |(place, heard): &(usize, &Heard)| {
+            *place >= self.first || self.ordered_before.contains(&heard.id)
+        };
+        let ours = heard.iter().enumerate().filter(is_ours);
+        let ours: Vec<&str> = ours.map(|(_, heard)| heard.id.as_str()).collect();
+        let distinct: BTreeSet<&str> = ours.iter().copied().collect();
+        tally.resent += (ours.len() - distinct.len()) as u64;
+        for id in self.done.keys() {
+            if self.ordered.contains(id) && !distinct.contains(id.as_str()) {
+                let told = format!("alarm {id} is recorded as sent and never came");
+                tally.wrong(Fault::Lost, told);
+            }
+        }
+    }
+}
+
+/// As the sink hears it.
+fn id_of(effect: EffectId) -> String {
+    format!("a/{effect}")
+}
