@@ -1,6 +1,6 @@
 //! Two processes, one inside the other, so that nothing is left behind however a run ends.
 //!
-//! - `outer` owns the directories and hears SIGTERM and ctrl-c. It never touches what it did not start.
+//! - `outer` owns the directories and hears SIGTERM, SIGHUP and ctrl-c. It never touches what it did not start.
 //! - `inner` does the work: process 1 of a pid namespace where there may be one, so that the kernel ends
 //!   everything with it; and in a process group of its own, which `outer` can end where there is none.
 
@@ -8,14 +8,22 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rustix::process::{Pid, Signal, getpid, kill_process_group, set_parent_process_death_signal};
+use rustix::process::{
+    Pid, Signal, getpid, kill_process_group, set_parent_process_death_signal,
+    test_kill_process_group,
+};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 const DISK: &str = "RHA_CRASH_DISK";
 const RUN: &str = "RHA_CRASH_RUN";
+/// For what was killed to be gone: a full disk is synced, thousands of pages at worst.
+const GONE: Duration = Duration::from_secs(8);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Where worlds are made: on a disk, or fdatasync would cost nothing; and where paths are short, for sockets.
 pub struct Places {
@@ -41,6 +49,13 @@ pub fn is_in_namespace() -> bool {
     getpid().is_init()
 }
 
+/// Is the next child process 1 of a pid namespace? There is no such namespace before.
+fn begins_namespace() -> bool {
+    let [own, next] =
+        ["pid", "pid_for_children"].map(|name| fs::read_link(format!("/proc/self/ns/{name}")));
+    own.ok() != next.ok()
+}
+
 /// To be called by the inner process first.
 pub fn settle() -> anyhow::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -63,6 +78,7 @@ pub fn outer() -> anyhow::Result<ExitCode> {
 async fn supervise() -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let exe = std::env::current_exe()?;
     // target/release/examples/crash
     let target = exe
@@ -73,7 +89,15 @@ async fn supervise() -> anyhow::Result<ExitCode> {
     fs::create_dir_all(&base).with_context(|| format!("creating {}", base.display()))?;
     let disk = tempfile::Builder::new().prefix("run-").tempdir_in(&base)?;
     let run = tempfile::Builder::new().prefix("rha-crash-").tempdir()?;
-    let mut inner = Command::new(&exe)
+    let mut command = if begins_namespace() {
+        // Else its small disks would be mounted here too, and nobody could remove their places any more.
+        let mut command = Command::new("unshare");
+        command.arg("--mount").arg(&exe);
+        command
+    } else {
+        Command::new(&exe)
+    };
+    let mut inner = command
         .args(std::env::args_os().skip(1))
         .env(DISK, disk.path())
         .env(RUN, run.path())
@@ -84,12 +108,21 @@ async fn supervise() -> anyhow::Result<ExitCode> {
         status = inner.wait() => (Some(status?), 0),
         _ = terminate.recv() => (None, Signal::TERM.as_raw()),
         _ = interrupt.recv() => (None, Signal::INT.as_raw()),
+        _ = hang_up.recv() => (None, Signal::HUP.as_raw()),
     };
     if let Some(group) = group {
         // Gone where the inner process has ended everything itself.
         let _ = kill_process_group(group, Signal::KILL);
+        let gone = tokio::time::timeout(GONE, async {
+            let ended = inner.wait().await;
+            while test_kill_process_group(group).is_ok() {
+                tokio::time::sleep(LOOK).await;
+            }
+            ended
+        });
+        gone.await
+            .with_context(|| format!("process group {group:?} does not die"))??;
     }
-    inner.wait().await?;
     let code = match status {
         // The shell's way to say that a signal ended it.
         None => 128 + number,
