@@ -19,12 +19,13 @@ use rha::model::record::{Record, Seq};
 
 pub use damage::TornSpool;
 pub use tally::Tally;
+pub use telling::Fault;
 
 use crate::load::{Told, Writer, writer_of};
 use crate::sink::Heard;
 use alarms::Alarms;
 use damage::{Damage, Places};
-use telling::{Fault, Finding, compare, without};
+use telling::{Finding, compare, without};
 
 /// What was seen of a round.
 #[derive(Default)]

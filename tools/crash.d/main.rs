@@ -203,15 +203,18 @@ fn report(run: &Run, seconds: f64) {
         tally.strange,
     ));
     say(format_args!(
-        "forgiven, as the journal says so: {} of {} torn lines, {} of them again; {} torn journals set aside, with \
-         {} records; {} writes cut short by a kill; {} alarms sent again whose sending was not recorded",
-        forgiven.torn_lines + forgiven.torn_lines_again,
-        forgiven.torn_spools,
+        "forgiven, each against its record: {} lines torn off and {} told again, {} damages of the spool where it was \
+         torn, {} where a kill cut a write short, {} torn journals set aside with {} records",
+        forgiven.torn_lines,
         forgiven.torn_lines_again,
+        forgiven.torn_spools,
+        forgiven.cut_short,
         forgiven.set_aside,
         forgiven.torn_records,
-        forgiven.cut_short,
-        tally.resent,
+    ));
+    say(format_args!(
+        "{} alarms sent again whose sending was not recorded, {} decided while the journal could not be written",
+        tally.resent, tally.unrecorded,
     ));
 }
 

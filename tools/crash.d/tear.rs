@@ -158,3 +158,54 @@ fn last_file(dir: &Path, ending: &str) -> anyhow::Result<PathBuf> {
         .max()
         .with_context(|| format!("no {ending} in {}", dir.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test: what fails is shown
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_file_but_the_lock_is_torn_and_the_newest_log_most() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = [
+            "lock",
+            "mark",
+            "00000000000000000001.vol",
+            "00000000000000000001.state",
+            "00000000000000000002/db",
+            "00000000000000000010/conf",
+            "00000000000000000010/db",
+        ];
+        let mut dice = Dice::new(1);
+        let mut torn = BTreeMap::<Part, usize>::new();
+        for _ in 0..400 {
+            for name in files {
+                let path = dir.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, [7; 20_000]).unwrap();
+            }
+            let part = tear_journal(dir.path(), &mut dice).unwrap();
+            let is_hit = |name: &&str| fs::read(dir.path().join(name)).unwrap() != [7; 20_000];
+            let hit: Vec<&str> = files.into_iter().filter(|name| is_hit(name)).collect();
+            assert_eq!(hit.len(), 1, "{hit:?}");
+            let expected = match hit[0] {
+                "mark" => Part::Mark,
+                name if name.ends_with(".vol") => Part::Sealed,
+                name if name.ends_with(".state") => Part::State,
+                "00000000000000000002/db" => Part::OldLog,
+                "00000000000000000010/db" => Part::Log,
+                name => {
+                    assert_ne!(name, "lock");
+                    Part::Other
+                }
+            };
+            assert_eq!(part, expected);
+            *torn.entry(part).or_default() += 1;
+        }
+        assert_eq!(torn.len(), 6, "{torn:?}");
+        assert!(torn[&Part::Log] > 280, "{torn:?}");
+    }
+}
