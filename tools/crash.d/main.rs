@@ -213,8 +213,8 @@ fn report(run: &Run, seconds: f64) {
         forgiven.torn_records,
     ));
     say(format_args!(
-        "{} alarms sent again whose sending was not recorded, {} decided while the journal could not be written",
-        tally.resent, tally.unrecorded,
+        "{} alarms: {} sent again since their sending was not recorded, {} decided while the journal could not be written",
+        tally.alarms, tally.resent, tally.unrecorded,
     ));
 }
 
@@ -238,6 +238,7 @@ fn figures(ok: bool, seed: u64, run: &Run, seconds: f64, error: Option<&anyhow::
         "doubled": tally.doubled,
         "disordered": tally.disordered,
         "strange": tally.strange,
+        "alarms": tally.alarms,
         "resent": tally.resent,
         "unrecorded": tally.unrecorded,
         "forgiven": tally.forgiven,

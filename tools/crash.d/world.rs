@@ -284,8 +284,8 @@ impl Directories {
              [paths]\nstate = '{}'\nruntime = '{}'\n\
              [keepalived]\npidfile = ''\n\
              [health]\ninterval = \"100ms\"\ntimeout = \"100ms\"\nslow = \"100ms\"\nfall = 3\nrise = 2\n\
-             [failover]\ndrain = \"0s\"\nretry = \"100ms\"\nkeepalived_gone_wait = \"100ms\"\n\
-             [alarm]\nunserved_wait = \"100ms\"\nredundancy_wait = \"100ms\"\n\
+             [failover]\ndrain = \"0s\"\nretry = \"20ms\"\nkeepalived_gone_wait = \"10ms\"\n\
+             [alarm]\nunserved_wait = \"10ms\"\nredundancy_wait = \"10ms\"\n\
              [[alarm.sink]]\nname = \"crash\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{sink}/\"\n\
              [[instance]]\nname = \"redis\"\nvip = \"192.0.2.161\"\nport = {port}\n\
              interface = \"lo\"\nvirtual_router_id = 51\n\

@@ -19,6 +19,8 @@ pub struct Tally {
     pub disordered: u64,
     /// Records, lines or alarms that nobody has caused.
     pub strange: u64,
+    /// Alarms that came.
+    pub alarms: u64,
     /// Alarms that were sent again since nobody could know that they had been.
     pub resent: u64,
     /// Alarms that were decided while the journal could not be written.
@@ -74,6 +76,7 @@ impl Tally {
         self.doubled += other.doubled;
         self.disordered += other.disordered;
         self.strange += other.strange;
+        self.alarms += other.alarms;
         self.resent += other.resent;
         self.unrecorded += other.unrecorded;
         self.forgiven.add(&other.forgiven);

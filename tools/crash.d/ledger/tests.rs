@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)] // a test: what fails is shown
 
 use rha::model::alarm::AlarmStatus;
+use rha::model::effect::EffectId;
+use rha::model::record::Seq;
 
 use super::fixture::{Story, good, heard, observed};
 use super::{Ledger, TornJournal, TornSpool};
@@ -163,6 +165,16 @@ fn an_alarm_needs_an_order_and_a_sent_one_comes() {
     other.id = "a/3.0".to_owned();
     alarms.push(other);
     let tally = Ledger::default().close_round(observed(&story, &alarms, 0, 1..=3));
+    assert_eq!(counts(&tally), [0, 0, 0, 1], "{:?}", tally.told);
+    // Its order was given again: what was sent first had an order that is lost.
+    let early = heard(
+        EffectId {
+            seq: Seq(10),
+            index: 0,
+        },
+        0,
+    );
+    let tally = Ledger::default().close_round(observed(&story, &[early], 0, 1..=3));
     assert_eq!(counts(&tally), [0, 0, 0, 1], "{:?}", tally.told);
     let mut ledger = Ledger::default();
     ledger.close_round(observed(&story, &[], 0, 1..=3));
