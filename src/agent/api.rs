@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Error, Reader, VolumeStats};
+use crate::journal::{Error, Reader, VerifyReport, VolumeStats};
 use crate::model::event::RedisRequest;
+use crate::model::record::Seq;
 use crate::views::json::SCHEMA;
 use crate::views::rfc3339;
 
@@ -17,6 +18,8 @@ pub const FRAMES: &str = "/v1/frames";
 pub const JOURNAL: &str = "/v1/journal";
 /// `POST` [`Compact`]: seals everything that is there; answers when it is done.
 pub const COMPACT: &str = "/v1/journal/compact";
+/// `GET`: reads all of the journal and tells the first thing that is wrong, as [`Verified`].
+pub const VERIFY: &str = "/v1/journal/verify";
 /// `GET`, followed by the name of an instance: 200 if Redis is well there, else 503.
 pub const CHECK: &str = "/v1/check";
 /// `POST` [`Pause`].
@@ -85,6 +88,46 @@ pub struct JournalStats {
     pub bytes: u64,
     /// Oldest first.
     pub volumes: Vec<Volume>,
+}
+
+/// What a full reading of the journal found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Verified {
+    /// Good records, up to the first bad one.
+    pub records: u64,
+    /// Packed runs of quiet checks among them.
+    pub blocks: u64,
+    /// The first record.
+    pub first: Option<Seq>,
+    /// The last good record.
+    pub last: Option<Seq>,
+    /// The first that is bad.
+    pub first_bad: Option<Bad>,
+}
+
+/// A bad record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bad {
+    /// Which.
+    pub seq: Seq,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl From<VerifyReport> for Verified {
+    fn from(report: VerifyReport) -> Self {
+        let bad = report.first_bad.map(|bad| Bad {
+            seq: bad.seq,
+            why: bad.why,
+        });
+        Self {
+            records: report.records,
+            blocks: report.blocks,
+            first: report.first,
+            last: report.last,
+            first_bad: bad,
+        }
+    }
 }
 
 /// One volume of the journal.

@@ -9,10 +9,10 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::api::{Answer, Compact, JournalStats};
+use super::api::{Answer, Compact, JournalStats, Verified};
 use super::library::Lent;
 use super::lookup;
 use super::pilot::Ask;
@@ -57,12 +57,31 @@ pub(super) async fn frames(State(app): State<App>, Query(From { from }): Query<F
 
 /// How much there is.
 pub(super) async fn stats(State(app): State<App>) -> Response {
+    look(&app, JournalStats::of).await
+}
+
+/// Is it what was written?
+pub(super) async fn verify(State(app): State<App>) -> Response {
+    look(&app, |reader| Ok(Verified::from(reader.verify()))).await
+}
+
+/// Answers with what is seen in the journal, looked at on a thread of its own.
+async fn look<T: Serialize + Send + 'static>(
+    app: &App,
+    see: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
+) -> Response {
     let Some(Lent { reader, .. }) = app.lend() else {
         return unavailable(NO_JOURNAL);
     };
-    let looked = tokio::task::spawn_blocking(move || JournalStats::of(&reader)).await;
-    match looked {
-        Ok(Ok(stats)) => Json(stats).into_response(),
+    let Ok(permit) = app.permit() else {
+        return unavailable(TOO_MANY);
+    };
+    let seen = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        see(&reader)
+    });
+    match seen.await {
+        Ok(Ok(seen)) => Json(seen).into_response(),
         Ok(Err(error)) => failed(&error.to_string()),
         Err(error) => failed(&error.to_string()),
     }
@@ -98,7 +117,7 @@ fn stream(
         return unavailable(NO_JOURNAL);
     };
     let Ok(permit) = app.permit() else {
-        return unavailable("too many are reading the journal: end some of them\n");
+        return unavailable(TOO_MANY);
     };
     let (sender, mut receiver) = mpsc::channel::<Bytes>(64);
     let (whole, mut is_whole) = oneshot::channel();
@@ -144,6 +163,8 @@ fn stream(
 }
 
 const NO_JOURNAL: &str = "the journal cannot be used at the moment: rha's log says why\n";
+
+const TOO_MANY: &str = "too many are reading the journal: end some of them\n";
 
 fn failed(why: &str) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")).into_response()

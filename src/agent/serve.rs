@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::connections::Caller;
 use super::library::{Lent, Library};
 use super::pilot::Ask;
-use super::reading::{compact, frames, history, stats};
+use super::reading::{compact, frames, history, stats, verify};
 use crate::ingest::Incoming;
 use crate::machine::Status;
 use crate::model::effect::{EffectId, Outcome};
@@ -95,6 +95,7 @@ pub fn router(app: App) -> Router {
         .route(api::HISTORY, get(history))
         .route(api::FRAMES, get(frames))
         .route(api::JOURNAL, get(stats))
+        .route(api::VERIFY, get(verify))
         .route(api::COMPACT, post(compact))
         .route(api::PAUSE, post(pause))
         .route(api::RESUME, post(resume))

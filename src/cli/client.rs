@@ -77,8 +77,20 @@ impl Client {
     /// # Errors
     /// The agent's own words, or the connection's.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.get_within(path, ANSWER_PATIENCE)
+    }
+
+    /// As [`Self::get`], for an answer that takes as long as an order may.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn get_slowly<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.get_within(path, ORDER_PATIENCE)
+    }
+
+    fn get_within<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> anyhow::Result<T> {
         let mut text = Vec::new();
-        self.open(path)?.read_to_end(&mut text)?;
+        self.open_within(path, patience)?.read_to_end(&mut text)?;
         serde_json::from_slice(&text).with_context(|| format!("the agent's answer to {path}"))
     }
 
@@ -87,7 +99,11 @@ impl Client {
     /// # Errors
     /// As above.
     pub fn open(&self, path: &str) -> anyhow::Result<BodyReader> {
-        let (code, body) = self.get_within(ANSWER_PATIENCE, path)?;
+        self.open_within(path, ANSWER_PATIENCE)
+    }
+
+    fn open_within(&self, path: &str, patience: Duration) -> anyhow::Result<BodyReader> {
+        let (code, body) = self.answer(patience, path)?;
         let mut reader = self.reader(body);
         if code != StatusCode::OK {
             let mut text = String::new();
@@ -102,7 +118,7 @@ impl Client {
     /// # Errors
     /// The connection's, and no answer within `patience`.
     pub fn ask(&self, path: &str, patience: Duration) -> anyhow::Result<(u16, String)> {
-        let (code, body) = self.get_within(patience, path)?;
+        let (code, body) = self.answer(patience, path)?;
         let mut text = String::new();
         self.reader(body).read_to_string(&mut text)?;
         Ok((code.as_u16(), text))
@@ -130,7 +146,7 @@ impl Client {
         }
     }
 
-    fn get_within(&self, patience: Duration, path: &str) -> anyhow::Result<(StatusCode, Incoming)> {
+    fn answer(&self, patience: Duration, path: &str) -> anyhow::Result<(StatusCode, Incoming)> {
         self.within(patience, self.send(Method::GET, path, Bytes::new()))
     }
 

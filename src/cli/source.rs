@@ -5,8 +5,7 @@ use std::iter;
 
 use super::client::Client;
 use super::render::Problem;
-use super::verify::Verified;
-use crate::agent::api::JournalStats;
+use crate::agent::api::{Bad, JournalStats, Verified};
 use crate::agent::{api, lookup};
 use crate::config::{Config, Instance, Paths};
 use crate::journal::{Error, FrameReader, Reader};
@@ -139,23 +138,17 @@ pub fn readable<R, E: Into<anyhow::Error>>(
 /// # Errors
 /// As above.
 pub fn verify(paths: &Paths) -> anyhow::Result<Verified> {
-    let report = match Client::connect(&paths.agent_socket())? {
-        Some(client) => FrameReader::new(client.open(api::FRAMES)?)?.verify(),
-        None => match Reader::open(&paths.journal()) {
-            Err(Error::Damaged { seq, why }) => {
-                return Ok(Verified {
-                    first_bad: Some((seq.unwrap_or(Seq(1)), why)),
-                    ..Verified::default()
-                });
-            }
-            opened => opened?.verify(),
-        },
-    };
-    Ok(Verified {
-        records: report.records,
-        blocks: report.blocks,
-        first: report.first,
-        last: report.last,
-        first_bad: report.first_bad.map(|bad| (bad.seq, bad.why)),
-    })
+    if let Some(client) = Client::connect(&paths.agent_socket())? {
+        return client.get_slowly(api::VERIFY);
+    }
+    match Reader::open(&paths.journal()) {
+        Err(Error::Damaged { seq, why }) => Ok(Verified {
+            first_bad: Some(Bad {
+                seq: seq.unwrap_or(Seq(1)),
+                why,
+            }),
+            ..Verified::default()
+        }),
+        opened => Ok(opened?.verify().into()),
+    }
 }

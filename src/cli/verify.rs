@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::render::{ReportForm, counted, plain};
+use crate::agent::api::{Bad, Verified};
 use crate::model::record::Seq;
 use crate::views::json::SCHEMA;
 
@@ -18,21 +19,6 @@ pub struct VerifyArgs {
     /// How to print it
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub output: ReportForm,
-}
-
-/// What was checked, and what was found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Verified {
-    /// Good records.
-    pub records: u64,
-    /// Packed runs of quiet checks among them.
-    pub blocks: u64,
-    /// The first good record.
-    pub first: Option<Seq>,
-    /// The last good record.
-    pub last: Option<Seq>,
-    /// The first bad record, and what is wrong with it.
-    pub first_bad: Option<(Seq, String)>,
 }
 
 /// Prints the report: 0 if all is well, else 3.
@@ -63,7 +49,7 @@ fn table(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
     );
     match &verified.first_bad {
         None => writeln!(out, "verified {read}: every hash holds")?,
-        Some((seq, why)) => {
+        Some(Bad { seq, why }) => {
             writeln!(out, "record {seq} is bad: {}", plain(why))?;
             writeln!(out, "good before it: {read}")?;
             writeln!(
@@ -83,13 +69,7 @@ struct VerifiedJson<'a> {
     blocks: u64,
     first: Option<Seq>,
     last: Option<Seq>,
-    first_bad: Option<BadJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct BadJson<'a> {
-    seq: Seq,
-    why: &'a str,
+    first_bad: Option<&'a Bad>,
 }
 
 impl<'a> From<&'a Verified> for VerifiedJson<'a> {
@@ -102,7 +82,7 @@ impl<'a> From<&'a Verified> for VerifiedJson<'a> {
             blocks: verified.blocks,
             first: verified.first,
             last: verified.last,
-            first_bad: first_bad.map(|(seq, why)| BadJson { seq: *seq, why }),
+            first_bad,
         }
     }
 }

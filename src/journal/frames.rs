@@ -19,7 +19,6 @@ use super::error::Error;
 use super::records::Flat;
 use super::snapshot::{self, Fold};
 use super::store::Pair;
-use super::verify::{self, VerifyReport};
 
 const MAGIC: &[u8; 7] = b"RHAJRNL";
 /// That of the newest entries in it.
@@ -182,13 +181,6 @@ impl<R: Read> FrameReader<R> {
             snapshot::decode(&told.bytes, told.first, told.before)
         });
         fold.map(Option::unwrap_or_default)
-    }
-
-    /// Reads the rest and reports the first thing that is wrong.
-    #[must_use]
-    pub fn verify(self) -> VerifyReport {
-        let (input, chain) = self.records.into_rest();
-        verify::survey(input.into_iter().flatten(), chain, |_, _| Ok(()))
     }
 }
 

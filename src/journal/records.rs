@@ -52,11 +52,6 @@ where
         }
     }
 
-    /// The entries that were not begun, and the chain before them.
-    pub(super) fn into_rest(self) -> (Option<I>, Chain) {
-        (self.pairs, self.chain)
-    }
-
     fn step(&mut self) -> Option<Result<Record, Error>> {
         loop {
             if let Some(check) = self.block.as_mut().and_then(Iterator::next) {

@@ -1,6 +1,6 @@
 //! The journal through a pipe is the journal.
 
-use crate::journal::{FrameReader, VerifyReport};
+use crate::journal::FrameReader;
 
 use super::*;
 
@@ -76,8 +76,6 @@ fn a_stream_that_was_cut_or_changed_is_not_believed() {
         };
         let good: Vec<_> = reader.map_while(Result::ok).collect();
         assert_eq!(good, whole[..good.len()], "changed at {at}");
-        let report = FrameReader::new(changed.as_slice()).unwrap().verify();
-        assert!(report.first_bad.is_some(), "changed at {at}: {report:?}");
     }
     assert!(matches!(
         read(b"{\"error\": \"no\"}"),
@@ -89,6 +87,5 @@ fn a_stream_that_was_cut_or_changed_is_not_believed() {
         read(&newer),
         Err(Error::NewerFormat { found: 3, known: 2 })
     ));
-    let report: VerifyReport = FrameReader::new(bytes.as_slice()).unwrap().verify();
-    assert_eq!((report.records, report.last), (500, Some(Seq(500))));
+    assert_eq!(read(&bytes).unwrap(), whole);
 }

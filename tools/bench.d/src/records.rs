@@ -47,7 +47,11 @@ impl Told {
             self.primary = !self.primary;
             return;
         }
-        self.offset += 14;
+        // A busy Redis, and an operating system that wakes nobody on the microsecond.
+        let noise = noise(seq);
+        self.offset += 14 + i64::from(noise % 40_000);
+        self.story.now.mono_us += u64::from(noise >> 8) % 1_500;
+        self.story.now.wall_us += i64::from(noise >> 8) % 1_500 + i64::from(noise >> 20) % 3;
         let (own, other) = if self.primary {
             (fixture::master(1), fixture::replica(true))
         } else {
@@ -104,11 +108,12 @@ impl Told {
         self.story.tell(Event::PeerProbed { peer, probe });
     }
 
-    /// A check with what changes from one to the next; the latencies need no chance to differ.
+    /// A check with what changes from one to the next; the numbers need no chance to differ.
     fn counted(&self, mut probe: Probe, seq: u64) -> Probe {
-        probe.latency_us = 180 + (seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u32;
+        probe.latency_us = 180 + noise(seq) % 400;
         if let Some(seen) = &mut probe.observation {
             seen.offset = self.offset;
+            seen.keys = 1_000_000 + u64::from(noise(seq) % 50);
         }
         probe
     }
@@ -127,6 +132,11 @@ impl Iterator for Told {
             self.ready = std::mem::take(&mut self.story.records).into_iter();
         }
     }
+}
+
+/// The same for the same number.
+fn noise(seq: u64) -> u32 {
+    (seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 /// Records that are each stored at once, numbered from `first`: those of a failover, again and again.

@@ -46,11 +46,12 @@ impl Table {
         ));
         for (what, key, unit) in [
             ("a record on the disk", "bytes_per_record", "B"),
-            ("a quiet check on the disk", "bytes_per_quiet_check", "B"),
-            ("a quiet check, as encoded", "encoded_per_quiet_check", "B"),
+            ("the same, when all is sealed", "sealed_bytes_per_record", "B"),
+            ("volumes", "volumes", ""),
+            ("sealing one", "seal_ms", "ms"),
             ("written one by one", "written_per_second", "/s"),
-            ("first open", "first_open_ms", "ms"),
-            ("open", "open_ms", "ms"),
+            ("first open, verified and folded", "first_open_ms", "ms"),
+            ("open, verified and folded", "open_ms", "ms"),
             ("memory when just opened", "rss_mib", "MiB"),
             ("replay", "replay_per_second", "/s"),
             (

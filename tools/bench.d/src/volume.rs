@@ -9,7 +9,7 @@ use rha::agent::lookup;
 use rha::journal::Journal;
 use rha::model::event::Event;
 use rha::model::record::Seq;
-use rha::replay::rerun;
+use rha::replay::{Recovered, rerun};
 use rha::views::history::Filter;
 use serde_json::{Value, json};
 
@@ -19,9 +19,9 @@ use crate::stats::{Times, round};
 
 /// How many times it is opened, each time by a process of its own: the first writes sled's snapshot.
 const OPENS: usize = 4;
-/// More records than a failover has: behind so many it is calm again.
-const FAILOVER: u64 = 1_000;
 const FAILOVERS: u64 = 5;
+/// Appends from one look at whether the volume is full to the next.
+const LOOK: u64 = 1024;
 
 /// Writes `count` records one by one, as the agent does, and has a child read them.
 pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
@@ -34,6 +34,7 @@ pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
     for _ in 0..OPENS {
         children.push(look_in_child(&path)?);
     }
+    let sealed = seal_all(&path)?;
     std::fs::remove_dir_all(&path)?;
 
     let number = |child: &Value, key: &str| child[key].as_f64().unwrap_or(f64::NAN);
@@ -50,8 +51,9 @@ pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
         "notable": written.notable,
         "written_per_second": (count as f64 / seconds).round(),
         "bytes_per_record": round(written.bytes as f64 / count as f64),
-        "bytes_per_quiet_check": written.bytes_per_quiet_check,
-        "encoded_per_quiet_check": written.encoded_per_quiet_check,
+        "volumes": written.volumes,
+        "seal_ms": written.seal_ms,
+        "sealed_bytes_per_record": round(sealed as f64 / count as f64),
         "first_open_ms": number(&children[0], "open_ms"),
         "open_ms": median("open_ms"),
         "rss_mib": median("rss_mib"),
@@ -66,49 +68,47 @@ pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
 struct Written {
     notable: u64,
     bytes: u64,
-    /// What the file grew by where only quiet checks came, in steps of sled's segments of 512 KiB.
-    bytes_per_quiet_check: f64,
-    /// The entries there, without what sled adds.
-    encoded_per_quiet_check: f64,
+    volumes: usize,
+    /// One volume, sealed; the median.
+    seal_ms: f64,
 }
 
-/// Quiet checks are held and packed by the journal itself.
+/// As the agent does: quiet checks are held and packed by the journal itself, full volumes are sealed.
 fn write(path: &Path, count: u64) -> Result<Written> {
     let mut journal = Journal::open(path)?;
-    let calm = count / FAILOVERS;
     let mut notable = 0;
-    let mut quiet_from = None;
-    let mut bytes_per_quiet_check = f64::NAN;
+    let mut seals = Times::default();
     let take = usize::try_from(count).context("so many records")?;
-    for record in Told::new(calm).take(take) {
+    for record in Told::new(count / FAILOVERS).take(take) {
         let is_check = matches!(
             record.event,
             Event::RedisProbed(_) | Event::PeerProbed { .. }
         );
-        let Seq(seq) = record.seq;
         notable += u64::from(!is_check);
-        if seq == calm + FAILOVER || seq == 2 * calm {
-            let bytes = journal.stats()?.bytes;
-            match quiet_from {
-                None => quiet_from = Some(bytes),
-                Some(from) => {
-                    bytes_per_quiet_check = round((bytes - from) as f64 / (calm - FAILOVER) as f64)
-                }
-            }
-        }
+        let Seq(seq) = record.seq;
         journal.append(vec![record])?;
+        if seq.is_multiple_of(LOOK) && journal.is_full() {
+            journal.rotate()?;
+            seals.take(|| journal.seal::<Recovered>())?;
+        }
     }
     journal.flush_quiet()?;
-    let mut encoded = 0;
-    for frame in journal.frames(Seq(calm + FAILOVER))?.below(Seq(2 * calm)) {
-        encoded += frame?.1.len();
-    }
     Ok(Written {
         notable,
         bytes: journal.stats()?.bytes,
-        bytes_per_quiet_check,
-        encoded_per_quiet_check: round(encoded as f64 / (calm - FAILOVER) as f64),
+        volumes: journal.volumes()?.len(),
+        seal_ms: round(seals.median() / 1e3),
     })
+}
+
+/// What it takes when nothing is left open, in bytes.
+fn seal_all(path: &Path) -> Result<u64> {
+    let mut journal = Journal::open(path)?;
+    journal.rotate()?;
+    journal.seal::<Recovered>()?;
+    let volumes = journal.volumes()?;
+    let sealed = volumes.iter().filter(|volume| volume.sealed);
+    Ok(sealed.map(|volume| volume.bytes).sum())
 }
 
 /// What is in memory is that of a process which did nothing else.
@@ -128,7 +128,9 @@ fn look_in_child(path: &Path) -> Result<Value> {
 /// The child: opens the journal, looks at its memory, and reads.
 pub fn look(path: &Path) -> Result<Value> {
     let mut open = Times::default();
-    let journal = open.take(|| Journal::open(path))?;
+    let opened = open.take(|| Journal::open_or_salvage::<Recovered>(path, "bench"))?;
+    anyhow::ensure!(opened.quarantined.is_none(), "it is damaged");
+    let journal = opened.journal;
     let rss_mib = rss_kib()? / 1024.0;
     let mut history = [Times::default(), Times::default()];
     for _ in 0..15 {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 use rha::journal::{Committer, Journal};
 use rha::model::record::Record;
+use rha::replay::Recovered;
 use serde_json::{Map, Value};
 
 use crate::records::notable;
@@ -45,7 +46,7 @@ fn run(journal: Journal, writers: usize) -> Result<(Journal, Times)> {
         records.reverse();
         Mutex::new(records)
     };
-    let committer = Committer::start(journal)?;
+    let committer = Committer::start::<Recovered>(journal)?;
     let begun = Instant::now();
     let taken: Result<Vec<Times>> = thread::scope(|scope| {
         let threads: Vec<_> = (0..writers)
