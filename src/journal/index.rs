@@ -2,13 +2,14 @@
 
 use std::iter::Peekable;
 use std::ops::Range;
+use std::vec;
 
 use crate::model::event::Event;
 use crate::model::record::{Record, Seq};
 
 use super::error::Error;
 use super::reader::Reader;
-use super::shelf::{Seqs, Shelf};
+use super::shelf::{Seqs, Shelf, Volume};
 
 /// How many kinds of events there are.
 pub(super) const KINDS: u8 = Event::KINDS.len() as u8;
@@ -43,27 +44,43 @@ pub(super) fn is_check(kind: u8) -> bool {
         .any(|word| kind_index(word) == Some(kind))
 }
 
-/// Kinds and numbers in order: one sorted run of numbers for each kind, merged.
+/// Kinds and numbers in order, volume by volume: in each, one sorted run of numbers for each kind, merged.
 pub(super) struct Merge {
     order: Order,
-    kinds: Vec<(u8, Peekable<Seqs>)>,
+    kinds: Vec<u8>,
+    volumes: vec::IntoIter<(Volume, Range<u64>)>,
+    /// Of the volume that is being read.
+    runs: Vec<(u8, Peekable<Seqs>)>,
 }
 
 impl Merge {
-    pub(super) fn new(shelf: &Shelf, kinds: &[u8], range: Range<u64>, order: Order) -> Self {
-        let runs = kinds.iter().map(|kind| {
-            let run = shelf.notable(*kind, range.clone(), order);
-            (*kind, run.peekable())
-        });
+    pub(super) fn new(shelf: &Shelf, kinds: &[u8], range: &Range<u64>, order: Order) -> Self {
         Self {
             order,
-            kinds: runs.collect(),
+            kinds: kinds.to_vec(),
+            volumes: shelf.within(range, order).into_iter(),
+            runs: Vec::new(),
         }
     }
 
     pub(super) fn pop(&mut self) -> Option<Result<(u8, u64), Error>> {
+        loop {
+            if let Some(found) = self.pop_here() {
+                return Some(found);
+            }
+            let (volume, seqs) = self.volumes.next()?;
+            let kinds = self.kinds.iter();
+            let runs = kinds.map(|kind| {
+                let run = volume.notable(*kind, seqs.clone(), self.order);
+                (*kind, run.peekable())
+            });
+            self.runs = runs.collect();
+        }
+    }
+
+    fn pop_here(&mut self) -> Option<Result<(u8, u64), Error>> {
         let mut best: Option<(usize, u64)> = None;
-        for (run, (_, seqs)) in self.kinds.iter_mut().enumerate() {
+        for (run, (_, seqs)) in self.runs.iter_mut().enumerate() {
             let seq = match seqs.peek() {
                 Some(Ok(seq)) => *seq,
                 Some(Err(e)) => return Some(Err(e.clone())),
@@ -78,7 +95,7 @@ impl Merge {
             }
         }
         let (run, seq) = best?;
-        let (kind, seqs) = &mut self.kinds[run];
+        let (kind, seqs) = &mut self.runs[run];
         seqs.next();
         Some(Ok((*kind, seq)))
     }
@@ -95,7 +112,7 @@ impl Notable {
     pub(super) fn new(reader: Reader, kinds: &[u8], range: Range<Seq>, order: Order) -> Self {
         // What is being written is noted before it is there.
         let range = range.start.0..range.end.0.min(reader.tail().first);
-        let merge = Merge::new(&reader.shelf, kinds, range, order);
+        let merge = Merge::new(&reader.shelf, kinds, &range, order);
         Self {
             reader: Some(reader),
             merge,

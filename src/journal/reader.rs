@@ -284,7 +284,7 @@ impl Reader {
     fn survey(&self, from: u64, mut each: impl FnMut(&Record)) -> VerifyReport {
         let end = self.tail().first;
         let kinds: Vec<_> = (0..index::KINDS).collect();
-        let mut index = Merge::new(&self.shelf, &kinds, from..end, Order::OldestFirst);
+        let mut index = Merge::new(&self.shelf, &kinds, &(from..end), Order::OldestFirst);
         let chain = match chain_to(&self.shelf, from) {
             Ok(chain) => chain,
             Err(e) => return VerifyReport::of(e, from),

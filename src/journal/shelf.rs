@@ -90,7 +90,8 @@ impl Volume {
         }
     }
 
-    fn notable(&self, kind: u8, seqs: Range<u64>, order: Order) -> Seqs {
+    /// The numbers of the records of a kind that stand on their own.
+    pub(super) fn notable(&self, kind: u8, seqs: Range<u64>, order: Order) -> Seqs {
         match self {
             Self::Sealed(sealed) => match sealed.index() {
                 Ok(index) => {
@@ -271,14 +272,8 @@ impl Shelf {
         Box::new(within.flat_map(move |(volume, keys)| volume.range(keys, order)))
     }
 
-    /// The numbers of the records of a kind that stand on their own.
-    pub(super) fn notable(&self, kind: u8, seqs: Range<u64>, order: Order) -> Seqs {
-        let within = self.within(&seqs, order).into_iter();
-        Box::new(within.flat_map(move |(volume, seqs)| volume.notable(kind, seqs, order)))
-    }
-
     /// The volumes with keys in `keys`, each with those that are its own.
-    fn within(&self, keys: &Range<u64>, order: Order) -> Vec<(Volume, Range<u64>)> {
+    pub(super) fn within(&self, keys: &Range<u64>, order: Order) -> Vec<(Volume, Range<u64>)> {
         let volumes = self.volumes();
         let ends = volumes.iter().skip(1).map(Volume::first).chain([u64::MAX]);
         let mut within: Vec<_> = volumes
