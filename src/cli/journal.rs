@@ -98,6 +98,7 @@ fn summary(stats: &JournalStats, out: &mut dyn Write) -> anyhow::Result<()> {
         .rev()
         .find_map(|volume| volume.to.as_ref());
     if let (Some(from), Some(to)) = (from, to) {
+        let (from, to) = (local(Some(from)), local(Some(to)));
         writeln!(out, "from {from} to {to}")?;
     }
     writeln!(
@@ -137,8 +138,18 @@ fn table(volumes: &[Volume], out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// To the second, where whoever reads it is.
+fn local(time: Option<&str>) -> String {
+    let time = time.and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    time.map_or("-".to_owned(), |time| {
+        let offset = jiff::tz::TimeZone::system().to_offset(time);
+        let civil = offset.to_datetime(time);
+        civil.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    })
+}
+
 fn row(volume: &Volume) -> Vec<Cell> {
-    let time = |time: &Option<String>| Cell::from(time.as_deref().unwrap_or("-"));
+    let time = |time: &Option<String>| Cell::from(local(time.as_deref()).as_str());
     vec![
         Cell::from(volume.first.to_string().as_str()),
         Cell::from(thousands(volume.records).as_str()),

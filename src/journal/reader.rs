@@ -222,6 +222,7 @@ impl Reader {
     /// Reads everything on the disk and reports the first thing that is wrong.
     #[must_use]
     pub fn verify(&self) -> VerifyReport {
+        self.shelf.read_anew();
         self.survey(self.shelf.first(), |_| {})
     }
 

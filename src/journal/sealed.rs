@@ -16,7 +16,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -129,14 +129,26 @@ pub(super) struct Cache {
     chunks: Mutex<Vec<(u64, Arc<Entries>)>>,
 }
 
+impl Cache {
+    /// What is asked for next is read from the disk.
+    pub(super) fn clear(&self) {
+        locked(&self.indexes).clear();
+        locked(&self.chunks).clear();
+    }
+}
+
+fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever holds it moves whole values.
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn cached<T>(
     cache: &Mutex<Vec<(u64, Arc<T>)>>,
     most: usize,
     key: u64,
     read: impl FnOnce() -> Result<T, Error>,
 ) -> Result<Arc<T>, Error> {
-    let lock = || cache.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut kept = lock();
+    let mut kept = locked(cache);
     if let Some(at) = kept.iter().position(|(known, _)| *known == key) {
         let found = kept.remove(at);
         let value = found.1.clone();
@@ -145,7 +157,7 @@ fn cached<T>(
     }
     drop(kept);
     let value = Arc::new(read()?);
-    let mut kept = lock();
+    let mut kept = locked(cache);
     kept.push((key, value.clone()));
     if kept.len() > most {
         kept.remove(0);

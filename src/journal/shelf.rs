@@ -291,6 +291,11 @@ impl Shelf {
         within
     }
 
+    /// Forgets what was read: somebody wants to know what is on the disk.
+    pub(super) fn read_anew(&self) {
+        self.cache.clear();
+    }
+
     /// Bytes on the disk.
     pub(super) fn bytes(&self) -> Result<u64, Error> {
         self.volumes().iter().map(Volume::bytes).sum()

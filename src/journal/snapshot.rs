@@ -9,6 +9,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -47,7 +48,9 @@ pub(super) fn write<F: Fold>(dir: &Path, first: u64, before: Hash, fold: &F) -> 
     let path = path(dir, first);
     let temporary = path.with_extension("tmp");
     let failed = |e| Error::io("write", &temporary, e);
-    let mut file = File::create(&temporary).map_err(failed)?;
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(true).mode(0o640);
+    let mut file = options.open(&temporary).map_err(failed)?;
     file.write_all(&bytes).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     #[cfg(test)]

@@ -138,6 +138,7 @@ impl Reader {
         let Some((sealed, end)) = sealed.get(turn.checked_rem(sealed.len()).unwrap_or(0)) else {
             return Ok(None);
         };
+        self.shelf.read_anew();
         let read = sealed.index().and_then(|index| {
             if index.next != *end {
                 let why = format!(

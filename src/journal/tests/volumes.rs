@@ -214,6 +214,21 @@ fn a_start_reads_the_newest_snapshot_and_no_record_before_it() {
 }
 
 #[test]
+fn verify_reads_the_disk_and_not_what_was_read_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = three(dir.path());
+    assert!(journal.verify().into_result().is_ok());
+    let sealed = dir.path().join(format!("{:020}.vol", 1));
+    let mut bytes = fs::read(&sealed).unwrap();
+    bytes[200] ^= 1;
+    fs::write(&sealed, bytes).unwrap();
+    assert_eq!(journal.verify().first_bad.unwrap().seq, Seq(1));
+    assert!(journal.inspect(0).unwrap().is_some());
+    assert!(journal.inspect(1).unwrap().is_none());
+    assert!(journal.inspect(2).unwrap().is_some());
+}
+
+#[test]
 fn a_snapshot_that_is_not_ours_is_not_believed() {
     let dir = tempfile::tempdir().unwrap();
     drop(three(dir.path()));

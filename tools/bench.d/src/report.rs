@@ -46,7 +46,11 @@ impl Table {
         ));
         for (what, key, unit) in [
             ("a record on the disk", "bytes_per_record", "B"),
-            ("the same, when all is sealed", "sealed_bytes_per_record", "B"),
+            (
+                "the same, when all is sealed",
+                "sealed_bytes_per_record",
+                "B",
+            ),
             ("volumes", "volumes", ""),
             ("sealing one", "seal_ms", "ms"),
             ("written one by one", "written_per_second", "/s"),
@@ -61,7 +65,11 @@ impl Table {
             ),
             ("the last 50 records of all", "history_50_quiet_ms", "ms"),
         ] {
-            self.row(what, &format!("{} {unit}", number(key)));
+            let text = match number(key) {
+                number if number.is_nan() => "-".to_owned(),
+                number => format!("{number} {unit}"),
+            };
+            self.row(what, text.trim());
         }
     }
 }
