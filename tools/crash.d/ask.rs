@@ -67,6 +67,11 @@ impl Ask {
         }
     }
 
+    /// Has the journal sealed.
+    pub fn compact(&self) -> anyhow::Result<()> {
+        self.post(api::COMPACT, &api::Compact {})
+    }
+
     fn post(&self, path: &str, order: &impl Serialize) -> anyhow::Result<()> {
         let answer: api::Answer = self.runtime.block_on(async {
             let request = self.client.post(format!("http://rha{path}")).json(order);

@@ -166,7 +166,7 @@ impl Ledger {
             .note(observed.writers_killed, observed.torn_spool.as_ref());
         note_damages(&self.places.explain_again(since), &mut tally);
         note_findings(&findings, &mut tally);
-        self.alarms = Alarms::since(torn.heard, Seq(kept as u64));
+        self.alarms = Alarms::since(torn.heard);
         self.settled.clear();
         self.settle(records, &mut tally);
         self.alarms.check(observed.heard, &mut tally);

@@ -204,6 +204,16 @@ impl Load<'_> {
         seen
     }
 
+    /// Somebody has the journal sealed now and then, also while the agent is killed. How often it was.
+    pub fn keeper(&self, ask: &Ask, mut dice: Dice) -> u64 {
+        let mut compacted = 0;
+        while self.goes_on() {
+            thread::sleep(dice.micros(2000, 80_000));
+            compacted += u64::from(ask.compact().is_ok());
+        }
+        compacted
+    }
+
     /// The last words of a round: with everything up, one thing of each writer that must arrive.
     pub fn last_words(&self, ask: &Ask, told: &mut Tellings) -> anyhow::Result<()> {
         self.last_lines(told)?;

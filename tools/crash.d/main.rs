@@ -74,6 +74,7 @@ struct Run {
     worlds: usize,
     faults: BTreeMap<Kind, u64>,
     kills: Kills,
+    compacted: u64,
     /// Files of the journal that were torn.
     torn: BTreeMap<Part, u64>,
     tally: Tally,
@@ -162,6 +163,7 @@ fn play_world(
             .with_context(|| format!("round {number}, {kind:?}"))?;
         run.rounds = number;
         run.kills.add(&outcome.kills);
+        run.compacted += outcome.compacted;
         *run.faults.entry(kind).or_default() += 1;
         if let Some(part) = outcome.torn {
             *run.torn.entry(part).or_default() += 1;
@@ -231,6 +233,7 @@ fn figures(ok: bool, seed: u64, run: &Run, seconds: f64, error: Option<&anyhow::
         "worlds": run.worlds,
         "faults": faults.collect::<serde_json::Map<_, _>>(),
         "kills": run.kills,
+        "compacted": run.compacted,
         "torn": run.torn,
         "records": tally.records,
         "acknowledged": tally.acknowledged,

@@ -25,7 +25,7 @@ pub struct Rounds<'world> {
     ledger: Ledger,
     numbers: Numbers,
     /// One for each of those who ask.
-    asks: [Ask; 3],
+    asks: [Ask; 4],
     spoils: bool,
 }
 
@@ -36,6 +36,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Processes killed.
     pub kills: Kills,
+    /// How often the journal was sealed.
+    pub compacted: u64,
     /// Which file of the journal was torn.
     pub torn: Option<Part>,
 }
@@ -56,7 +58,7 @@ impl<'world> Rounds<'world> {
             crew: Crew::start(world)?,
             ledger: Ledger::default(),
             numbers: Numbers::default(),
-            asks: [ask()?, ask()?, ask()?],
+            asks: [ask()?, ask()?, ask()?, ask()?],
             spoils,
         })
     }
@@ -64,7 +66,7 @@ impl<'world> Rounds<'world> {
     /// Plays a round.
     pub fn play(&mut self, kind: Kind, dice: &mut Dice) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome::default();
-        let mut observed = self.under_load(kind, dice, &mut outcome.kills)?;
+        let mut observed = self.under_load(kind, dice, &mut outcome)?;
         if kind.tears() {
             outcome.torn = self.tear(kind, dice, &mut observed)?;
             outcome.kills.agent += 1;
@@ -123,7 +125,7 @@ impl<'world> Rounds<'world> {
         &mut self,
         kind: Kind,
         dice: &mut Dice,
-        kills: &mut Kills,
+        outcome: &mut Outcome,
     ) -> anyhow::Result<Observed<'static>> {
         let enough = AtomicBool::new(false);
         let load = &Load {
@@ -132,14 +134,15 @@ impl<'world> Rounds<'world> {
             enough: &enough,
         };
         let crew = &mut self.crew;
-        let [_, operator, reader] = &self.asks;
+        let [_, operator, reader, keeper] = &self.asks;
         let from = self.ledger.next();
-        let [fifo, script, order, read] = [dice.fork(), dice.fork(), dice.fork(), dice.fork()];
+        let [fifo, script, order, read, keep] = std::array::from_fn(|_| dice.fork());
         thread::scope(|scope| {
             let fifo = scope.spawn(move || load.fifo(fifo));
             let script = scope.spawn(move || load.script(kind.kills_scripts(), script));
             let order = scope.spawn(move || load.operator(operator, order));
             let read = scope.spawn(move || load.reader(reader, from, read));
+            let keep = scope.spawn(move || load.keeper(keeper, keep));
             thread::sleep(calm(dice));
             let struck = strike(kind, load.world, crew, dice);
             let listens = struck.and_then(|kills| crew.agent_listens().map(|()| kills));
@@ -150,6 +153,8 @@ impl<'world> Rounds<'world> {
             let (script, killed) = script.join().map_err(broken)??;
             let order = order.join().map_err(broken)?;
             let seen = read.join().map_err(broken)?;
+            outcome.compacted = keep.join().map_err(broken)?;
+            let kills = &mut outcome.kills;
             *kills = listens?;
             kills.script = killed;
             Ok(Observed {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rha::model::alarm::AlarmStatus;
 use rha::model::effect::{Effect, EffectId};
 use rha::model::event::Event;
-use rha::model::record::{Record, Seq};
+use rha::model::record::Record;
 
 use super::tally::Tally;
 use super::telling::Fault;
@@ -20,21 +20,17 @@ pub struct Alarms {
     done: BTreeMap<String, u64>,
     /// The last word of each alarm.
     words: BTreeMap<String, AlarmStatus>,
-    /// What was heard before this place is of the same journal up to the record `kept`, and else of another one.
+    /// What was heard before this place may be of records that the journal has lost.
     first: usize,
-    kept: Seq,
-    /// Ordered up to there.
-    ordered_before: BTreeSet<String>,
     /// What was heard before this place was looked at.
     checked: usize,
 }
 
 impl Alarms {
-    /// For a journal that went on behind the record `kept` when so many alarms had been heard.
-    pub fn since(heard: usize, kept: Seq) -> Self {
+    /// For a journal that lost its end when so many alarms had been heard.
+    pub fn since(heard: usize) -> Self {
         Self {
             first: heard,
-            kept,
             checked: heard,
             ..Self::default()
         }
@@ -48,9 +44,6 @@ impl Alarms {
             };
             let seq = record.seq;
             let id = id_of(EffectId { seq, index });
-            if seq <= self.kept {
-                self.ordered_before.insert(id.clone());
-            }
             self.ordered.insert(id, record.at.mono_us);
             let alarm_key = format!("{} of incident {}", alarm.kind, alarm.incident);
             let before = self.words.insert(alarm_key.clone(), alarm.status);
@@ -96,8 +89,10 @@ impl Alarms {
 
     /// At the end: what is recorded as sent has come.
     pub fn end(&self, heard: &[Heard], tally: &mut Tally) {
+        // An order that was lost may be given again under the same number, but later.
         let is_ours = |(place, heard): &(usize, &Heard)| {
-            *place >= self.first || self.ordered_before.contains(&heard.id)
+            let ordered = self.ordered.get(&heard.id);
+            *place >= self.first || ordered.is_some_and(|ordered_us| *ordered_us <= heard.at_us)
         };
         let ours = heard.iter().enumerate().filter(is_ours);
         let ours: Vec<&str> = ours.map(|(_, heard)| heard.id.as_str()).collect();
