@@ -5,77 +5,25 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
-use rha::journal::Journal;
 use rha::{machine, model};
-use tempfile::TempDir;
 
 // The stories that the unit tests are told; each test file needs some of them only.
 #[allow(dead_code)]
 #[path = "../src/views/fixture.rs"]
 mod fixture;
+#[path = "common/host.rs"]
+mod host;
 
-/// A host without an agent.
-struct Host(TempDir);
+use host::Host;
 
 impl Host {
-    /// Its journal tells a failover and some hours of checks.
-    fn new() -> Self {
-        let host = Self(tempfile::tempdir().unwrap());
-        let mut story = fixture::Story::default();
-        story.start(true);
-        story.lead();
-        for hour in 0..24 {
-            for _ in 0..20 {
-                story.check(fixture::master(1));
-            }
-            story.check(fixture::master(hour % 2));
-        }
-        let mut journal = Journal::open(&host.path("state/journal")).unwrap();
-        journal.append(story.records).unwrap();
-        journal.flush_quiet().unwrap();
-        let toml = format!(
-            "[node]\nname = 'lvs1'\n[paths]\nstate = '{}'\nruntime = '{}'\n[keepalived]\npidfile = ''\n\
-             [[instance]]\nname = 'redis'\nvip = '192.0.2.161'\ninterface = 'lo'\nvirtual_router_id = 51\n\
-             [instance.redis]\nstart = ['redis-server']\n\
-             [[instance.node]]\nname = 'lvs1'\naddress = '127.0.0.1'\n\
-             [[instance.node]]\nname = 'lvs2'\naddress = '127.0.0.2'\n",
-            host.path("state").display(),
-            host.path("run").display(),
-        );
-        fs::write(host.path("rha.toml"), toml).unwrap();
-        host
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     /// Changes the bytes of sled's log.
     fn damage(&self, change: impl FnOnce(&mut Vec<u8>)) {
         let log = self.path("state/journal/00000000000000000001/db");
         let mut bytes = fs::read(&log).unwrap();
         change(&mut bytes);
         fs::write(log, bytes).unwrap();
-    }
-
-    /// Exit status, stdout, stderr.
-    fn rha(&self, line: &str) -> (Option<i32>, String, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_rha"))
-            .args(line.split_whitespace())
-            .arg("--config")
-            .arg(self.path("rha.toml"))
-            .env_remove("COLUMNS")
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (
-            output.status.code(),
-            text(output.stdout),
-            text(output.stderr),
-        )
     }
 
     /// stdout of a command that finds damage, says so in one line and where to look.
@@ -99,7 +47,7 @@ const HISTORIES: [&str; 6] = [
 
 #[test]
 fn a_whole_journal_is_told_without_a_word() {
-    let host = Host::new();
+    let host = Host::with_volumes(1);
     for line in HISTORIES.iter().chain(&["replay", "verify"]) {
         let (exit, out, err) = host.rha(line);
         assert_eq!((exit, err.as_str()), (Some(0), ""), "{line}: {out}");
@@ -109,7 +57,7 @@ fn a_whole_journal_is_told_without_a_word() {
 /// sled goes back before damage at the end of its log without a word; the mark beside it knows better.
 #[test]
 fn a_journal_that_has_lost_its_end() {
-    let host = Host::new();
+    let host = Host::with_volumes(1);
     host.damage(|log| log.truncate(log.len() / 2));
     assert_eq!(host.rha("verify").0, Some(3));
     for line in HISTORIES {
@@ -140,7 +88,7 @@ fn a_journal_that_has_lost_its_end() {
 
 #[test]
 fn a_journal_of_random_bytes() {
-    let host = Host::new();
+    let host = Host::with_volumes(1);
     host.damage(|log| {
         let mut state = 1u32;
         log.fill_with(|| {
@@ -163,7 +111,7 @@ fn a_journal_of_random_bytes() {
 /// Damage in the middle: the records before it, or behind it, are told.
 #[test]
 fn a_journal_with_a_hole() {
-    let host = Host::new();
+    let host = Host::with_volumes(1);
     host.damage(|log| {
         let middle = log.len() / 2;
         log[middle..middle + 64].fill(0xa5);
@@ -177,7 +125,7 @@ fn a_journal_with_a_hole() {
 /// What the journal has lost is in the black box, in every form that history has.
 #[test]
 fn the_black_box_of_a_journal_that_is_gone() {
-    let host = Host::new();
+    let host = Host::with_volumes(1);
     let forms = ["jsonl", "json", "csv", "table"];
     let narrowed = [
         " -n 0",

@@ -331,7 +331,7 @@ fn verify_names_the_first_bad_record() {
     insta::assert_snapshot!(text, @r"
     record 1235 is bad: checksum
     good before it: 1,234 records, 1 to 1234 in 56 packed blocks
-    hint: When the agent starts, it sets a damaged journal aside and begins a new one.
+    hint: When the agent starts, it sets aside what is damaged and goes on behind what is good.
     ");
     let (json, exit) = print("--output json", &bad);
     assert_eq!(exit, 3);

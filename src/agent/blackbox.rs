@@ -10,6 +10,7 @@
 //! reads from the journal by number, behind the last line that is in its files: each record is in them
 //! once, in order. With another journal the numbers begin at 1 again, and so do the lines.
 
+pub mod compare;
 pub mod files;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,8 @@ use crate::journal::{Error, Order, kind_index};
 use crate::model::event::Event;
 use crate::model::record::{Record, Seq};
 use crate::views::LastChecks;
-use crate::views::line::{Entry, Mark};
+use crate::views::line::Entry;
+use compare::{is_from, parting};
 use files::Files;
 
 /// So many lines are read from the journal at a time: whoever needs the journal back waits for no longer.
@@ -240,8 +242,8 @@ impl Place {
         let (files, last) = Files::open(dir, limits)?;
         let lent = lend(library)?;
         let next = match last {
-            Some(mark) if is_from(&lent, mark)? => mark.seq.next(),
-            Some(_) => parting(&files::last_run(dir)?, |mark| is_from(&lent, mark))?,
+            Some(mark) if is_from(&lent.reader, mark)? => mark.seq.next(),
+            Some(_) => parting(&files::last_run(dir)?, |mark| is_from(&lent.reader, mark))?,
             None => Seq(1),
         };
         let mut checks = LastChecks::default();
@@ -305,30 +307,6 @@ fn each(
         }
     }
     Ok(true)
-}
-
-/// Where a journal that lost its end goes on otherwise than these lines, which are of one journal: behind the last
-/// that it has, too.
-fn parting(lines: &[Mark], mut has: impl FnMut(Mark) -> Result<bool, Error>) -> Result<Seq, Error> {
-    let (mut low, mut high) = (0, lines.len());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if has(lines[middle])? {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    let last = low.checked_sub(1).map(|at| lines[at].seq.next());
-    Ok(last.unwrap_or(Seq(1)))
-}
-
-/// The record is in this journal. Where that cannot be read any more, it is taken for this one.
-fn is_from(lent: &Lent, mark: Mark) -> Result<bool, Error> {
-    match lent.reader.get(mark.seq) {
-        Err(Error::Damaged { .. }) => Ok(true),
-        found => Ok(found?.is_some_and(|record| Mark::from(&record) == mark)),
-    }
 }
 
 const AWAY: &str = "the journal is being opened anew";

@@ -1,13 +1,15 @@
 //! Where the journal is, for the one who writes it and those who only look.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::journal::{Committer, Error, Journal, Quarantined, Reader, Salvaged};
+use super::blackbox::compare;
+use crate::config::Paths;
+use crate::journal::{Committer, Damage, Error, Journal, Reader, Salvaged};
 use crate::replay::Recovered;
 
 /// How long a command may go on reading the journal while the agent starts.
@@ -18,10 +20,17 @@ const UNLOCK_PAUSE: Duration = Duration::from_millis(100);
 /// The journal's place and its present reader.
 #[derive(Clone)]
 pub struct Library {
-    dir: PathBuf,
+    place: Place,
     reader: Arc<Mutex<Option<Reader>>>,
     /// Grows when readers are to be given back.
     recalls: watch::Sender<u64>,
+}
+
+/// Where the journal is, and what knows better if it was emptied.
+#[derive(Clone)]
+struct Place {
+    journal: PathBuf,
+    black_box: PathBuf,
 }
 
 /// A reader, lent: to be dropped as soon as `recalled` changes.
@@ -39,31 +48,40 @@ pub struct Opened {
     /// The fold of all its records: some of them may never have been acknowledged.
     pub recovered: Recovered,
     /// It was damaged.
-    pub quarantined: Option<Quarantined>,
+    pub damage: Option<Damage>,
 }
 
 impl Opened {
     /// Opens the journal and folds it; what is damaged is set aside under this suffix.
-    fn open(dir: &Path, suffix: &str) -> Result<Self, Error> {
+    fn open(place: &Place, suffix: &str) -> Result<Self, Error> {
         let Salvaged {
             journal,
             fold,
-            quarantined,
-        } = Journal::open_or_salvage(dir, suffix)?;
+            damage,
+        } = Journal::open_or_salvage(&place.journal, suffix)?;
+        let missing = || {
+            compare::missing(&place.black_box, Some(&journal)).map(|why| Damage {
+                why,
+                set_aside: None,
+            })
+        };
         Ok(Self {
+            damage: damage.or_else(missing),
             journal,
             recovered: fold,
-            quarantined,
         })
     }
 }
 
 impl Library {
-    /// The library of this directory, without a reader.
+    /// The library of these directories, without a reader.
     #[must_use]
-    pub fn new(dir: &Path) -> Self {
+    pub fn new(paths: &Paths) -> Self {
         Self {
-            dir: dir.to_owned(),
+            place: Place {
+                journal: paths.journal(),
+                black_box: paths.black_box(),
+            },
             reader: Arc::default(),
             recalls: watch::Sender::default(),
         }
@@ -77,13 +95,19 @@ impl Library {
     pub async fn open(&self, suffix: &str) -> Result<Opened, Error> {
         let began = tokio::time::Instant::now();
         loop {
-            match Opened::open(&self.dir, suffix) {
+            match Opened::open(&self.place, suffix) {
                 Err(Error::Locked { .. }) if began.elapsed() < UNLOCK_PATIENCE => {
                     tokio::time::sleep(UNLOCK_PAUSE).await;
                 }
                 opened => return opened,
             }
         }
+    }
+
+    /// There is a journal, whatever can be done with it.
+    #[must_use]
+    pub fn has_journal(&self) -> bool {
+        Journal::is_at(&self.place.journal).unwrap_or(false)
     }
 
     /// The reader; `None` while the journal is being opened anew.
@@ -119,10 +143,10 @@ impl Library {
         suffix: String,
     ) -> JoinHandle<Result<Opened, Error>> {
         self.recall();
-        let dir = self.dir.clone();
+        let place = self.place.clone();
         tokio::task::spawn_blocking(move || {
             failed.into_iter().for_each(end);
-            Opened::open(&dir, &suffix)
+            Opened::open(&place, &suffix)
         })
     }
 

@@ -7,52 +7,61 @@ use crate::model::record::{Record, Seq};
 use crate::views::history::{self, Filter};
 
 /// Gives `each` the records that `filter` asks for, oldest first, until it returns false. With a limit the
-/// last so many, read from the end; without, all of them as they come.
+/// last so many, read from the end; without, all of them as they come. Damage in one volume keeps nobody from what the
+/// others tell.
 ///
 /// # Errors
-/// The journal cannot be read, or is damaged where it is read.
+/// The first thing that could not be read.
 pub fn each(
     reader: &Reader,
     filter: &Filter,
     mut each: impl FnMut(Record) -> bool,
 ) -> Result<(), Error> {
-    if filter.limit == 0 {
+    let found: Records = if filter.limit == 0 {
         let from = filter
             .since
             .map_or(Ok(Seq(1)), |since| reader.seek_time(since))?;
         let oldest_first = source(reader, filter, from, Order::OldestFirst);
-        for record in history::all(filter, oldest_first) {
-            if !each(record?) {
-                break;
+        Box::new(history::all(filter, oldest_first))
+    } else {
+        let newest_first = source(reader, filter, Seq(1), Order::NewestFirst);
+        Box::new(history::latest(filter, newest_first).into_iter())
+    };
+    let mut failed = None;
+    for record in found {
+        match record {
+            Ok(record) => {
+                if !each(record) {
+                    break;
+                }
+            }
+            Err(error) => {
+                failed.get_or_insert(error);
             }
         }
-        return Ok(());
     }
-    let newest_first = source(reader, filter, Seq(1), Order::NewestFirst);
-    for record in history::latest(filter, newest_first) {
-        if !each(record?) {
-            break;
-        }
-    }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
-type Records = Box<dyn Iterator<Item = Result<Record, Error>>>;
+type Records<'a> = Box<dyn Iterator<Item = Result<Record, Error>> + 'a>;
 
-/// Quiet checks are most of a journal: they are not read where they are not asked for.
-fn source(reader: &Reader, filter: &Filter, from: Seq, order: Order) -> Records {
-    if filter.quiet {
-        return match order {
-            Order::OldestFirst => Box::new(reader.records(from)),
-            Order::NewestFirst => Box::new(reader.records_rev(Seq(u64::MAX))),
-        };
-    }
-    let asked =
-        |kind: &&&str| filter.kinds.is_empty() || filter.kinds.iter().any(|one| one == **kind);
+/// Volume by volume.
+fn source<'a>(reader: &'a Reader, filter: &'a Filter, from: Seq, order: Order) -> Records<'a> {
     let kinds: Vec<u8> = Event::KINDS
         .iter()
-        .filter(asked)
-        .filter_map(|k| kind_index(k))
+        .filter(|kind| filter.kinds.is_empty() || filter.kinds.iter().any(|one| one == **kind))
+        .filter_map(|kind| kind_index(kind))
         .collect();
-    Box::new(reader.notable(&kinds, from..Seq(u64::MAX), order))
+    let mut spans = reader.spans(from);
+    if order == Order::NewestFirst {
+        spans.reverse();
+    }
+    // Quiet checks are most of a journal: they are not read where they are not asked for.
+    Box::new(spans.into_iter().flat_map(move |span| -> Records<'a> {
+        if filter.quiet {
+            reader.records_within(span, order)
+        } else {
+            Box::new(reader.notable(&kinds, span, order))
+        }
+    }))
 }

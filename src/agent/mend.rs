@@ -128,7 +128,7 @@ impl Agent {
         let Opened {
             journal,
             recovered,
-            quarantined,
+            damage,
         } = opened;
         let spool = doorstep::spool(&self.config, recovered.spool);
         let spool = spool.map_err(|error| error.to_string())?;
@@ -167,7 +167,7 @@ impl Agent {
                     .start(&order.instance, id, order.decided_us, &order.effect);
             }
         }
-        self.note_quarantine(quarantined);
+        self.note_damage(damage);
         self.unready = names(&self.config);
         Ok(self.taken(taken))
     }

@@ -21,7 +21,7 @@ use super::senses::Senses;
 use super::{Agent, connections, serve};
 use crate::config::Config;
 use crate::ingest::{Incoming, QUEUE};
-use crate::journal::{Committer, Error, Quarantined};
+use crate::journal::{Committer, Damage, Error};
 use crate::machine::State;
 use crate::model::event::Event;
 use crate::model::time::At;
@@ -35,10 +35,10 @@ impl Agent {
             listener,
             sockets,
         } = doorstep::bind(&config)?;
-        let library = Library::new(&config.paths.journal());
+        let library = Library::new(&config.paths);
         let (opened, mending) = open_journal(&library, clock.now()).await?;
-        let (journal, recovered, quarantined) = opened.map_or_else(Default::default, |one| {
-            (Some(one.journal), one.recovered, one.quarantined)
+        let (journal, recovered, damage) = opened.map_or_else(Default::default, |one| {
+            (Some(one.journal), one.recovered, one.damage)
         });
         let intake = Intake::new(doorstep::spool(&config, recovered.spool)?);
         let board = Arc::new(Mutex::new(Board {
@@ -95,13 +95,13 @@ impl Agent {
             _sockets: sockets,
             config,
         };
-        agent.announce(quarantined).await;
+        agent.announce(damage).await;
         Ok(agent)
     }
 
     /// The first records of a run: who runs, with which settings; then the backlog.
-    async fn announce(&mut self, quarantined: Option<Quarantined>) {
-        self.note_quarantine(quarantined);
+    async fn announce(&mut self, damage: Option<Damage>) {
+        self.note_damage(damage);
         if let Some(event) = self.mending.as_ref().map(|mending| mending.event(false)) {
             self.decide_once_ready(event);
         }
@@ -116,22 +116,33 @@ impl Agent {
         }
     }
 
-    /// That a journal was set aside is an alarm, and so waits until decisions are made.
-    pub(super) fn note_quarantine(&mut self, quarantined: Option<Quarantined>) {
-        if let Some(Quarantined { path, why }) = quarantined {
+    /// That the journal was damaged is an alarm, and so waits until decisions are made.
+    pub(super) fn note_damage(&mut self, damage: Option<Damage>) {
+        let Some(Damage { why, set_aside }) = damage else {
+            return;
+        };
+        let why = if self.config.black_box.keep == 0 {
+            why
+        } else {
+            let black_box = self.config.paths.black_box();
+            format!(
+                "{why}; what it told is in the black box, {} (rha history --blackbox)",
+                black_box.display()
+            )
+        };
+        self.decide_once_ready(if let Some(path) = set_aside {
             let path = path.display().to_string();
-            tracing::error!(path, why, "the journal was damaged and is set aside");
-            let why = if self.config.black_box.keep == 0 {
-                why
-            } else {
-                let black_box = self.config.paths.black_box();
-                format!(
-                    "{why}; what it told is in the black box, {} (rha history --blackbox)",
-                    black_box.display()
-                )
-            };
-            self.decide_once_ready(Event::JournalQuarantined { path, why });
-        }
+            tracing::error!(
+                path,
+                why,
+                "the journal was damaged, and that part is set aside"
+            );
+            Event::JournalQuarantined { path, why }
+        } else {
+            let path = self.config.paths.journal().display().to_string();
+            tracing::error!(path, why, "the journal has lost a part");
+            Event::VolumeDamaged { path, why }
+        });
     }
 
     fn decide_once_ready(&mut self, event: Event) {
@@ -164,15 +175,15 @@ impl Agent {
     }
 }
 
-/// Opens the journal. Where its disk is full or failing, the agent starts without it, for it has more to do than to
-/// write.
+/// Opens the journal. Where its disk is full or failing, or somebody took the right to it away, the agent starts without
+/// it, for it has more to do than to write. Where there is none yet, who may not make one has named a wrong place.
 async fn open_journal(
     library: &Library,
     now: At,
 ) -> Result<(Option<Opened>, Option<Mending>), Error> {
     match library.open(&now.wall_us.to_string()).await {
         Ok(opened) => Ok((Some(opened), None)),
-        Err(error) if error.may_pass() => {
+        Err(error) if error.may_pass() || (error.is_forbidden() && library.has_journal()) => {
             let why = error.to_string();
             tracing::error!(why, "starting without a journal");
             Ok((None, Some(Mending::new(now, why))))

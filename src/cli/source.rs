@@ -6,6 +6,7 @@ use std::iter;
 use super::client::Client;
 use super::render::Problem;
 use crate::agent::api::{Bad, JournalStats, Verified};
+use crate::agent::blackbox::compare;
 use crate::agent::{api, lookup};
 use crate::config::{Config, Instance, Paths};
 use crate::journal::{Error, FrameReader, Reader};
@@ -141,14 +142,24 @@ pub fn verify(paths: &Paths) -> anyhow::Result<Verified> {
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         return client.get_slowly(api::VERIFY);
     }
-    match Reader::open(&paths.journal()) {
-        Err(Error::Damaged { seq, why }) => Ok(Verified {
-            first_bad: Some(Bad {
-                seq: seq.unwrap_or(Seq(1)),
-                why,
-            }),
-            ..Verified::default()
-        }),
-        opened => Ok(opened?.verify().into()),
+    let bad = |seq, why| Verified {
+        first_bad: Some(Bad { seq, why }),
+        ..Verified::default()
+    };
+    let missing = |journal| compare::missing(&paths.black_box(), journal);
+    let reader = match Reader::open(&paths.journal()) {
+        Ok(reader) => reader,
+        Err(Error::Damaged { seq, why }) => return Ok(bad(seq.unwrap_or(Seq(1)), why)),
+        Err(error @ Error::Missing { .. }) => {
+            let why = missing(None).ok_or(error)?;
+            return Ok(bad(Seq(1), why));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut verified = Verified::from(reader.verify());
+    if verified.first_bad.is_none() {
+        let seq = reader.next_seq();
+        verified.first_bad = missing(Some(&reader)).map(|why| Bad { seq, why });
     }
+    Ok(verified)
 }

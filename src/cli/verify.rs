@@ -54,7 +54,7 @@ fn table(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
             writeln!(out, "good before it: {read}")?;
             writeln!(
                 out,
-                "hint: When the agent starts, it sets a damaged journal aside and begins a new one."
+                "hint: When the agent starts, it sets aside what is damaged and goes on behind what is good."
             )?;
         }
     }

@@ -125,6 +125,12 @@ impl Error {
         }
     }
 
+    /// Somebody else may, and this process may not.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// An error of the operating system, with a hint about whoever could do better.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let hint = match source.kind() {

@@ -37,13 +37,6 @@ pub(super) fn kind_of(event: &Event) -> u8 {
     kind_index(event.kind()).unwrap_or(KINDS)
 }
 
-/// Is this the kind of a health check, of which most are in no index?
-pub(super) fn is_check(kind: u8) -> bool {
-    ["redis-probed", "peer-probed"]
-        .into_iter()
-        .any(|word| kind_index(word) == Some(kind))
-}
-
 /// Kinds and numbers in order, volume by volume: in each, one sorted run of numbers for each kind, merged.
 pub(super) struct Merge {
     order: Order,

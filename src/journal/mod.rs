@@ -55,7 +55,7 @@ pub use index::{Order, kind_index};
 use quiet::{Judgement, Watch};
 use reader::Tail;
 pub use reader::{Reader, Stats};
-pub use salvage::{Quarantined, Salvaged};
+pub use salvage::{Damage, Salvaged};
 use shelf::Shelf;
 pub use snapshot::Fold;
 use store::Store;
@@ -119,6 +119,14 @@ impl Journal {
             subject_bytes: 0,
             closed: None,
         })
+    }
+
+    /// Is there a journal in `dir`, of whatever format, and whoever may use it?
+    ///
+    /// # Errors
+    /// `Io`: that cannot be seen.
+    pub fn is_at(dir: &Path) -> Result<bool, Error> {
+        dir::layout::is_journal(dir)
     }
 
     /// A handle for reading beside this.

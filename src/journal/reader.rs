@@ -99,6 +99,12 @@ impl Reader {
             .map(Seq)
     }
 
+    /// The number of the oldest record that is kept: those before it were removed.
+    #[must_use]
+    pub fn first_seq(&self) -> Seq {
+        Seq(self.shelf.first())
+    }
+
     /// The number that the next record will get.
     #[must_use]
     pub fn next_seq(&self) -> Seq {
@@ -137,56 +143,63 @@ impl Reader {
         }
     }
 
-    /// The first record whose wall time is `wall_us` or later, by binary search; the next number if
-    /// there is none. Where the wall clock was set back, one of the places that could be meant.
-    ///
-    /// # Errors
-    /// Damage, I/O.
-    pub fn seek_time(&self, wall_us: i64) -> Result<Seq, Error> {
-        let mut high = self.tail().next();
-        let mut low = self.shelf.first().min(high);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let record = self
-                .get(Seq(middle))?
-                .ok_or_else(|| Error::damaged(middle, "it is missing"))?;
-            if record.at.wall_us < wall_us {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(Seq(low))
-    }
-
-    /// The records of one kind (a word of `Event::KINDS`) with numbers in `range`. Without a scan
-    /// but for the two kinds of checks, which are most of the journal anyway; `None` for no such kind.
+    /// The records in `range`. An error is the last item.
     #[must_use]
-    pub fn of_kind(
+    pub fn records_within(
         &self,
-        kind: &str,
         range: Range<Seq>,
         order: Order,
-    ) -> Option<Box<dyn Iterator<Item = Result<Record, Error>> + Send>> {
-        let index = index::kind_index(kind)?;
-        if !index::is_check(index) {
-            return Some(Box::new(self.notable(&[index], range, order)));
-        }
+    ) -> Box<dyn Iterator<Item = Result<Record, Error>> + Send> {
         let (start, end) = (range.start, range.end);
-        let wanted = move |found: &Result<Record, Error>| {
-            found
-                .as_ref()
-                .map_or(true, |record| index::kind_of(&record.event) == index)
-        };
         let inside = move |found: &Result<Record, Error>| {
             found
                 .as_ref()
                 .map_or(true, |record| record.seq >= start && record.seq < end)
         };
-        Some(match order {
-            Order::OldestFirst => Box::new(self.records(start).take_while(inside).filter(wanted)),
-            Order::NewestFirst => Box::new(self.records_rev(end).take_while(inside).filter(wanted)),
-        })
+        match order {
+            Order::OldestFirst => Box::new(self.records(start).take_while(inside)),
+            Order::NewestFirst => Box::new(self.records_rev(end).take_while(inside)),
+        }
+    }
+
+    /// The volumes from `from` on, oldest first: what is wrong in one of them says nothing about the next.
+    #[must_use]
+    pub fn spans(&self, from: Seq) -> Vec<Range<Seq>> {
+        let spans = self.shelf.within(&(from.0..u64::MAX), Order::OldestFirst);
+        let spans = spans
+            .into_iter()
+            .map(|(_, keys)| Seq(keys.start)..Seq(keys.end));
+        spans.collect()
+    }
+
+    /// The first record whose wall time is `wall_us` or later, by binary search; the next number if there is none.
+    /// Where the wall clock was set back, one of the places that could be meant. A volume that cannot be read is taken
+    /// for as old as what is behind it.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn seek_time(&self, wall_us: i64) -> Result<Seq, Error> {
+        let mut high = self.tail().next();
+        let mut low = self.shelf.first().min(high);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.get(Seq(middle)) {
+                Ok(Some(record)) if record.at.wall_us < wall_us => low = middle + 1,
+                Ok(Some(_)) => high = middle,
+                Ok(None) | Err(Error::Damaged { .. }) => {
+                    let mut spans = self.spans(Seq(low)).into_iter();
+                    let span = spans.find(|span| span.end.0 > middle).unwrap_or_default();
+                    let behind = span.end.0.min(high);
+                    match self.get(Seq(behind)) {
+                        Ok(Some(record)) if record.at.wall_us < wall_us => low = behind,
+                        Ok(_) | Err(Error::Damaged { .. }) => high = span.start.0.max(low),
+                        Err(e) => return Err(e),
+                    }
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Seq(low))
     }
 
     /// The records of these kinds ([`index::kind_index`]) with numbers in `range`, without quiet
@@ -223,7 +236,11 @@ impl Reader {
     #[must_use]
     pub fn verify(&self) -> VerifyReport {
         self.shelf.read_anew();
-        self.survey(self.shelf.first(), |_| {})
+        let mut report = self.survey(self.shelf.first(), |_| {});
+        if let Err(e) = self.check_beginning() {
+            report.begins_with(e);
+        }
+        report
     }
 
     /// What the records fold to, the held ones left out: from the newest snapshot on, all of which is verified on the

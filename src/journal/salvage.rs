@@ -28,13 +28,13 @@ use super::store::Store;
 /// More damage than one volume has, and the next that shows behind it.
 const TRIES: usize = 4;
 
-/// A damaged part of the journal that was set aside.
+/// What was wrong with a journal when it was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
-    /// Where it was moved to.
-    pub path: PathBuf,
-    /// What is wrong with it.
+pub struct Damage {
+    /// In a line.
     pub why: String,
+    /// Where the damaged part was moved to; `None` if nothing was left of it.
+    pub set_aside: Option<PathBuf>,
 }
 
 /// What [`Journal::open_or_salvage`] comes to.
@@ -45,7 +45,7 @@ pub struct Salvaged<F> {
     /// What its records fold to.
     pub fold: F,
     /// It was damaged.
-    pub quarantined: Option<Quarantined>,
+    pub damage: Option<Damage>,
 }
 
 impl Journal {
@@ -59,17 +59,14 @@ impl Journal {
         for _ in 0..TRIES {
             match Self::open_and_fold(dir) {
                 Ok((journal, fold, unread)) => {
-                    let path = set_aside(dir, suffix)?;
+                    let set_aside = set_aside(dir, suffix)?;
+                    let interrupted = || "an earlier start was interrupted".to_owned();
                     let why = why.or(unread);
-                    let path = path.or_else(|| why.is_some().then(|| dir.to_owned()));
-                    let quarantined = path.map(|path| Quarantined {
-                        path,
-                        why: why.unwrap_or_else(|| "an earlier start was interrupted".to_owned()),
-                    });
+                    let why = why.or_else(|| set_aside.is_some().then(interrupted));
                     return Ok(Salvaged {
                         journal,
                         fold,
-                        quarantined,
+                        damage: why.map(|why| Damage { why, set_aside }),
                     });
                 }
                 Err(damage @ Error::Damaged { .. }) => {
@@ -83,12 +80,16 @@ impl Journal {
         Self::begin_anew(dir, suffix, why.unwrap_or_default())
     }
 
-    /// Opens and folds. Where a sealed volume is needed for that and cannot be read, what comes behind it counts, and
-    /// the reason is told: nothing new would be lost by going on.
+    /// Opens and folds. Where a sealed volume is needed for that and cannot be read, or the first is gone, what comes
+    /// behind it counts, and the reason is told: nothing new would be lost by going on.
     fn open_and_fold<F: Fold>(dir: &Path) -> Result<(Self, F, Option<String>), Error> {
         let journal = Self::open(dir)?;
         match journal.fold() {
-            Ok(fold) => Ok((journal, fold, None)),
+            Ok(fold) => match journal.check_beginning() {
+                Ok(()) => Ok((journal, fold, None)),
+                Err(e @ Error::Damaged { .. }) => Ok((journal, fold, Some(e.to_string()))),
+                Err(e) => Err(e),
+            },
             Err(
                 e @ Error::Damaged {
                     seq: Some(Seq(at)), ..
@@ -110,7 +111,10 @@ impl Journal {
         Ok(Salvaged {
             journal,
             fold,
-            quarantined: Some(Quarantined { path, why }),
+            damage: Some(Damage {
+                why,
+                set_aside: Some(path),
+            }),
         })
     }
 }

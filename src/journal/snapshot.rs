@@ -72,11 +72,25 @@ pub(super) fn bytes(dir: &Path, first: u64) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
+/// Is there a snapshot before `first`, behind the entry with the hash `before`?
+pub(super) fn is_whole(dir: &Path, first: u64, before: Hash) -> Result<bool, Error> {
+    match bytes(dir, first)? {
+        Some(bytes) => Ok(folded(&bytes, first, before)?.is_some()),
+        None => Ok(false),
+    }
+}
+
 /// Reads a snapshot; `None` if it is not that before `first`, behind the entry with the hash `before`.
 ///
 /// # Errors
 /// `NewerFormat`. A damaged one is as good as none.
 pub(super) fn decode<F: Fold>(bytes: &[u8], first: u64, before: Hash) -> Result<Option<F>, Error> {
+    let folded = folded(bytes, first, before)?;
+    Ok(folded.and_then(|folded| codec::deserialize_long(folded, MOST).ok()))
+}
+
+/// The fold in a snapshot, as bytes.
+fn folded(bytes: &[u8], first: u64, before: Hash) -> Result<Option<&[u8]>, Error> {
     let Some((told, hash)) = bytes.split_last_chunk::<16>() else {
         return Ok(None);
     };
@@ -94,8 +108,5 @@ pub(super) fn decode<F: Fold>(bytes: &[u8], first: u64, before: Hash) -> Result<
         });
     }
     let place = [first.to_be_bytes().as_slice(), &before.0].concat();
-    if told[MAGIC.len() + 1..HEADER] != *place {
-        return Ok(None);
-    }
-    Ok(codec::deserialize_long(&told[HEADER..], MOST).ok())
+    Ok((told[MAGIC.len() + 1..HEADER] == *place).then_some(&told[HEADER..]))
 }

@@ -21,7 +21,9 @@ mod entries;
 mod guard;
 
 use std::fs::File;
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -136,7 +138,17 @@ impl Store {
             .map_err(|e| Error::io("sync", &log, e))?;
         #[cfg(test)]
         super::tests::power::synced(&log);
-        Ok(())
+        self.is_in_place().map_err(|e| Error::io("find", &log, e))
+    }
+
+    /// What is written to a file that was removed, or moved away, is on the disk and yet nowhere.
+    fn is_in_place(&self) -> io::Result<()> {
+        let (there, ours) = (self.dir.join("db").metadata()?, self.log.metadata()?);
+        if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) {
+            Ok(())
+        } else {
+            Err(io::Error::other("another file was put in its place"))
+        }
     }
 
     /// The entry with the greatest key below `key`.

@@ -38,6 +38,12 @@ impl VerifyReport {
         self.first_bad.map_or(Ok(()), |bad| Err(bad.error))
     }
 
+    /// Something is wrong before all else.
+    pub(super) fn begins_with(&mut self, error: Error) {
+        self.first_bad = None;
+        self.note(error, 1);
+    }
+
     /// Notes what is wrong, unless something before it is. An error without a place is at `near`.
     pub(super) fn note(&mut self, error: Error, near: u64) {
         let error = match error {

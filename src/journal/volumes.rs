@@ -1,15 +1,19 @@
 //! The volumes as a whole: how many there are, which are too old, whether one is still what was written.
 
+use std::path::Path;
 use std::time::Duration;
 
+use crate::model::event::Event;
 use crate::model::record::Seq;
 
 use super::codec::Chain;
 use super::error::Error;
-use super::index::Order;
+use super::index::{Order, kind_index};
 use super::reader::Reader;
 use super::records::Flat;
+use super::sealed::Sealed;
 use super::shelf::Volume;
+use super::snapshot;
 
 /// So many volumes, or this part of all, may be too old at one time: a clock that was set wrong by years is not to
 /// cost the whole journal before somebody notices.
@@ -121,42 +125,78 @@ impl Reader {
         Ok(expired)
     }
 
-    /// Reads a sealed volume from end to end, the `turn`th of them, counted round and round. What is wrong with it, and
-    /// where it is; `None` if all is well.
+    /// Looks whether all volumes are there, and reads a sealed one from end to end, the `turn`th of them, counted round
+    /// and round. What is wrong, and where; `None` if all is well.
     ///
     /// # Errors
     /// I/O: it could not be read, which says nothing about what is in it.
     pub fn inspect(&self, turn: usize) -> Result<Option<(String, String)>, Error> {
+        self.shelf.read_anew();
+        let found = |path: &Path, looked: Result<(), Error>| match looked {
+            Ok(()) => Ok(None),
+            Err(e @ Error::Damaged { .. }) => Ok(Some((path.display().to_string(), e.to_string()))),
+            Err(e) => Err(e),
+        };
+        if let bad @ Some(_) = found(self.shelf.dir(), self.check_beginning())? {
+            return Ok(bad);
+        }
         let volumes = self.shelf.volumes();
-        let sealed: Vec<_> = volumes
-            .windows(2)
-            .filter_map(|pair| match pair {
-                [Volume::Sealed(sealed), behind] => Some((sealed, behind.first())),
-                _ => None,
-            })
-            .collect();
-        let Some((sealed, end)) = sealed.get(turn.checked_rem(sealed.len()).unwrap_or(0)) else {
+        let mut sealed = Vec::new();
+        for pair in volumes.windows(2) {
+            let [Volume::Sealed(volume), behind] = pair else {
+                continue;
+            };
+            let whole = check_seam(volume, behind.first());
+            if let bad @ Some(_) = found(volume.path(), whole)? {
+                return Ok(bad);
+            }
+            sealed.push((volume, behind.first()));
+        }
+        let Some((volume, end)) = sealed.get(turn.checked_rem(sealed.len()).unwrap_or(0)) else {
             return Ok(None);
         };
-        self.shelf.read_anew();
-        let read = sealed.index().and_then(|index| {
-            if index.next != *end {
-                let why = format!(
-                    "it ends before {}, and the next begins with {end}",
-                    index.next
-                );
-                return Err(Error::damaged(sealed.first(), why));
-            }
-            let pairs = self.shelf.range(sealed.first()..*end, Order::OldestFirst);
-            let chain = Chain::behind(index.anchor, Some(sealed.first()));
+        let read = volume.index().and_then(|index| {
+            let pairs = self.shelf.range(volume.first()..*end, Order::OldestFirst);
+            let chain = Chain::behind(index.anchor, Some(volume.first()));
             Flat::new(pairs, chain).try_for_each(|record| record.map(drop))
         });
-        match read {
-            Ok(()) => Ok(None),
-            Err(e @ Error::Damaged { .. }) => {
-                Ok(Some((sealed.path().display().to_string(), e.to_string())))
-            }
-            Err(e) => Err(e),
-        }
+        found(volume.path(), read)
     }
+
+    /// Where the journal does not begin with its first record, one of its records tells why: old ones were removed, and
+    /// a snapshot has what they came to; or it was damaged.
+    pub(super) fn check_beginning(&self) -> Result<(), Error> {
+        let first = self.first_seq();
+        if first == Seq(1) {
+            return Ok(());
+        }
+        let kinds = ["records-removed", "journal-quarantined", "volume-damaged"];
+        let kinds: Vec<u8> = kinds.into_iter().filter_map(kind_index).collect();
+        let all = first..self.next_seq();
+        let newest = self.notable(&kinds, all, Order::NewestFirst).next();
+        match newest.transpose()?.map(|record| record.event) {
+            Some(Event::RecordsRemoved { below, .. }) if below >= first => {}
+            Some(Event::JournalQuarantined { .. } | Event::VolumeDamaged { .. }) => return Ok(()),
+            _ => {
+                let why =
+                    format!("it is gone, as is all before {first}, and no record tells of that");
+                return Err(Error::damaged(1, why));
+            }
+        }
+        if !snapshot::is_whole(self.shelf.dir(), first.0, self.shelf.anchor(first.0)?)? {
+            let why = "what the records before it came to is lost: its snapshot is none";
+            return Err(Error::damaged(first.0, why));
+        }
+        Ok(())
+    }
+}
+
+/// The next volume begins where this one ends.
+fn check_seam(volume: &Sealed, next: u64) -> Result<(), Error> {
+    let end = volume.index()?.next;
+    if end == next {
+        return Ok(());
+    }
+    let why = format!("it is missing, up to {}", next.saturating_sub(1));
+    Err(Error::damaged(end, why))
 }

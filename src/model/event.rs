@@ -170,9 +170,9 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// A sealed part of the journal is not what was written. It is left where it is.
+    /// A part of the journal is not what was written, or is gone. What there is of it is left where it is.
     VolumeDamaged {
-        /// The file.
+        /// The sealed volume, or the journal.
         path: String,
         /// What is wrong.
         why: String,

@@ -57,6 +57,8 @@ mod tests {
 
     use super::*;
     use crate::journal::{Committer, Journal, Reader, Salvaged};
+    use crate::model::decision::Decision;
+    use crate::model::event::Event;
     use crate::views::fixture;
 
     /// Two volumes of a failover, the first sealed; the records before them are only known from their snapshot.
@@ -70,7 +72,17 @@ mod tests {
         let dir = golden(GOLDEN);
         // There is none the first time.
         let _ = fs::remove_dir_all(&dir);
-        let records = fixture::failover();
+        let mut records = fixture::failover();
+        let mut removed = records[records.len() - 1].clone();
+        removed.seq = removed.seq.next();
+        removed.decision = Decision::default();
+        removed.event = Event::RecordsRemoved {
+            below: Seq((records.len() as u64 + 1).div_ceil(3) + 1),
+            records: (records.len() as u64 + 1).div_ceil(3),
+            bytes: 4_711,
+            why: "they are older than what is kept".to_owned(),
+        };
+        records.push(removed);
         let mut journal = Journal::open(&dir).unwrap();
         for part in records.chunks(records.len().div_ceil(3)) {
             journal.rotate().unwrap();
@@ -129,7 +141,7 @@ mod tests {
         assert_eq!(reader.before_first::<Recovered>().unwrap(), folded(before));
         drop(reader);
         let opened: Salvaged<Recovered> = Journal::open_or_salvage(dir.path(), "x").unwrap();
-        assert_eq!(opened.quarantined, None);
+        assert_eq!(opened.damage, None);
         assert_eq!(opened.fold, folded(&records));
     }
 }

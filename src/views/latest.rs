@@ -37,8 +37,8 @@ pub fn latest<E>(
         let record = match record {
             Ok(record) => record,
             error => {
-                failed = Some(error);
-                break;
+                failed.get_or_insert(error);
+                continue;
             }
         };
         let is_past = filter

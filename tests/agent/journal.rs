@@ -1,8 +1,9 @@
 //! A journal that is damaged, or whose disk is full.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::namespace::{inside, ip};
@@ -283,5 +284,41 @@ fn a_pager_that_waits_keeps_nobody_waiting() {
     for pager in &mut pagers {
         let _ = pager.kill();
         let _ = pager.wait();
+    }
+}
+
+/// What is written to removed files is nowhere: nothing more is acknowledged, and another journal begins.
+#[test]
+#[ignore = "needs redis-server"]
+fn a_journal_that_is_removed_under_the_agent_is_noticed() {
+    let hows: [fn(&Path) -> io::Result<()>; 2] = [
+        |journal| fs::remove_dir_all(journal),
+        |journal| fs::rename(journal, journal.with_extension("old")),
+    ];
+    for how in hows {
+        let world = World::new();
+        let (redis, agent) = world.primary();
+        let before = world.history("--kind vrrp-notified");
+        world.until("the black box has it", || {
+            let told = world.history("--blackbox --kind vrrp-notified");
+            (told == before).then_some(())
+        });
+        how(&world.path("state/journal")).unwrap();
+        world.rha("pause --reason look");
+        world.until_said("the journal can be written again");
+        world.until("both are recorded", || {
+            let failed = world.count("--kind journal-failed");
+            let lost = world.count("--kind volume-damaged");
+            (failed == 1 && lost == 1).then_some(())
+        });
+        let lost = world.history("--kind volume-damaged").remove(0);
+        let why = lost["event"]["why"].as_str().unwrap();
+        assert!(why.contains("the black box tells of record"), "{why}");
+        world.is_sound();
+        assert_eq!(redis.role(), "master");
+        assert_eq!(agent.stop(), Some(0));
+        world.is_sound();
+        let told = world.history("--blackbox --kind vrrp-notified");
+        assert_eq!(told[..before.len()], before);
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::world::{RHA, World, said};
+use crate::world::{RHA, Sink, World, said};
 
 /// As nobody, the program at a place where nobody may run it.
 fn as_nobody(world: &World) -> Command {
@@ -18,6 +18,50 @@ fn as_nobody(world: &World) -> Command {
         .arg(binary);
     command.arg("--config").arg(world.path("rha.toml"));
     command
+}
+
+/// Somebody ran the agent as root once, and the journal has files now that its own user may not write.
+#[test]
+#[ignore = "needs root, and redis-server"]
+fn an_agent_that_lost_the_right_to_its_journal_serves_without_it() {
+    let sink = Sink::later().open();
+    let world = World::with(|setup| setup.sink = Some(sink.port));
+    fs::set_permissions(world.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (_redis, agent) = world.replica();
+    assert_eq!(agent.stop(), Some(0));
+    let own = |owner: &str| {
+        let mut chown = Command::new("chown");
+        let given = chown.args(["-R", owner, &world.text("state")]).status();
+        assert!(given.unwrap().success());
+    };
+    own("65534:65534");
+    fs::remove_dir_all(world.path("run")).unwrap();
+    fs::create_dir(world.path("run")).unwrap();
+    fs::set_permissions(world.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
+    let log = world.path("state/journal/00000000000000000001/db");
+    let owned = |owner| std::os::unix::fs::chown(&log, Some(owner), None).unwrap();
+    owned(0);
+    let agent = world.start_as(as_nobody(&world));
+    world.until("the alarm does not wait", || {
+        let titles = sink.titles();
+        let said = titles.iter().any(|title| title.contains("Journal trouble"));
+        said.then_some(())
+    });
+    world.until_role("replica");
+    assert!(
+        world
+            .log()
+            .contains("user 65534 needs read and write permission"),
+        "{}",
+        world.log()
+    );
+    owned(65534);
+    world.until_said("the journal can be written again");
+    world.until("the gap is recorded", || {
+        (world.count("--kind journal-failed") == 1).then_some(())
+    });
+    assert_eq!(agent.stop(), Some(0));
+    world.is_sound();
 }
 
 #[test]

@@ -52,12 +52,8 @@ impl Files {
         } else if whole < length {
             files.current.set_len(whole)?;
         }
-        for (_, path) in full(dir)?.into_iter().rev() {
-            if mark.is_some() {
-                break;
-            }
-            let file = File::open(path)?;
-            mark = End::of(&file, file.metadata()?.len())?.mark;
+        if mark.is_none() {
+            mark = last(dir)?;
         }
         Ok((files, mark))
     }
@@ -105,6 +101,28 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// The record of the last whole line.
+///
+/// # Errors
+/// Those of the file system.
+pub(super) fn last(dir: &Path) -> io::Result<Option<Mark>> {
+    if !dir.try_exists()? {
+        return Ok(None);
+    }
+    let mut paths: Vec<_> = full(dir)?.into_iter().map(|(_, path)| path).collect();
+    paths.push(dir.join(CURRENT));
+    for path in paths.iter().rev() {
+        let Some(file) = found(File::open(path))? else {
+            continue;
+        };
+        let end = End::of(&file, file.metadata()?.len())?;
+        if end.mark.is_some() {
+            return Ok(end.mark);
+        }
+    }
+    Ok(None)
 }
 
 /// The records of the last lines, as far back as their numbers ascend: those of one journal, or of a part of it.

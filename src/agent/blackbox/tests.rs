@@ -6,6 +6,7 @@ use std::io::Read;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Paths;
 use crate::journal::{Committer, Journal};
 use crate::model::redis::Grade;
 use crate::replay::Recovered;
@@ -30,7 +31,10 @@ struct World {
 impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let library = Library::new(&dir.path().join("journal"));
+        let library = Library::new(&Paths {
+            state: dir.path().to_owned(),
+            runtime: dir.path().to_owned(),
+        });
         let mut world = Self {
             dir,
             journal: None,

@@ -116,7 +116,8 @@ fn of_a_damaged_journal_the_good_records_stay() {
     drop(store);
     let (mut journal, set_aside) = salvaged(&place, "17").unwrap();
     let set_aside = set_aside.unwrap();
-    assert_eq!(set_aside.path, dir.path().join("journal.bad-17"));
+    let path = set_aside.set_aside.unwrap();
+    assert_eq!(path, dir.path().join("journal.bad-17"));
     assert!(
         set_aside.why.contains("damaged at record 48"),
         "{}",
@@ -129,7 +130,7 @@ fn of_a_damaged_journal_the_good_records_stay() {
     assert_eq!(again, None);
     assert_eq!(journal.head(), Some(Seq(48)));
     assert_eq!(journal.verify().records, 48);
-    let old = Reader::open(&set_aside.path).unwrap();
+    let old = Reader::open(&path).unwrap();
     let good: Vec<_> = old.records(Seq(0)).map_while(Result::ok).collect();
     assert_eq!(good, stories(47));
 }

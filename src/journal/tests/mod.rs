@@ -2,6 +2,7 @@
 
 mod commit;
 mod damage;
+mod gone;
 mod kill;
 mod packing;
 pub(super) mod power;
@@ -9,6 +10,7 @@ mod reading;
 mod streams;
 mod volumes;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -21,7 +23,7 @@ use crate::model::record::{Record, Seq};
 use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole};
 use crate::model::time::{At, BootId};
 
-use super::{Error, Fold, Journal, Quarantined, Reader, Salvaged};
+use super::{Damage, Error, Fold, Journal, Order, Reader, Salvaged, kind_index};
 
 /// The check number `seq` of a pair that is watched once a second, from this node's side. Its
 /// numbers wander as those of a busy Redis do.
@@ -133,11 +135,11 @@ fn tally(records: &[Record]) -> Tally {
 }
 
 /// Opens as an agent does. What it folds to is what its records fold to.
-fn salvaged(dir: &Path, suffix: &str) -> Result<(Journal, Option<Quarantined>), Error> {
+fn salvaged(dir: &Path, suffix: &str) -> Result<(Journal, Option<Damage>), Error> {
     let Salvaged {
         journal,
         fold,
-        quarantined,
+        damage,
     } = Journal::open_or_salvage::<Tally>(dir, suffix)?;
     if journal
         .records(Seq(1))
@@ -146,7 +148,7 @@ fn salvaged(dir: &Path, suffix: &str) -> Result<(Journal, Option<Quarantined>), 
     {
         assert_eq!(fold, tally(&all(&journal)));
     }
-    Ok((journal, quarantined))
+    Ok((journal, damage))
 }
 
 /// The sled of the volume that begins with the first record.
@@ -238,4 +240,20 @@ fn numbered(records: Vec<Record>, from: u64) -> Vec<Record> {
 
 fn is_locked(result: Result<Journal, Error>) -> bool {
     matches!(result, Err(Error::Locked { .. }))
+}
+
+/// The records of a kind: by the index, but for checks, most of which are not in it.
+fn of_kind(reader: &Reader, kind: &str, range: Range<Seq>, order: Order) -> Vec<Record> {
+    if kind.ends_with("-probed") {
+        let within = reader.records_within(range, order).map(Result::unwrap);
+        within
+            .filter(|record| record.event.kind() == kind)
+            .collect()
+    } else {
+        let kind = kind_index(kind).unwrap();
+        reader
+            .notable(&[kind], range, order)
+            .map(Result::unwrap)
+            .collect()
+    }
 }

@@ -99,8 +99,7 @@ fn is_read_as(reader: &Reader, records: &[Record], range: Range<u64>) {
             .cloned()
             .collect();
         let range = Seq(range.start)..Seq(range.end);
-        let found = reader.of_kind(kind, range, Order::OldestFirst).unwrap();
-        assert_eq!(found.collect::<Result<Vec<_>, _>>().unwrap(), expected);
+        assert_eq!(of_kind(reader, kind, range, Order::OldestFirst), expected);
     }
     let stream = reader.frames(Seq(range.start)).unwrap().into_stream();
     let bytes = stream.collect::<Result<Vec<_>, _>>().unwrap().concat();
@@ -112,7 +111,7 @@ fn is_read_as(reader: &Reader, records: &[Record], range: Range<u64>) {
 }
 
 /// A journal of three volumes, two of them sealed.
-fn three(dir: &Path) -> Journal {
+pub(super) fn three(dir: &Path) -> Journal {
     let mut journal = Journal::open(dir).unwrap();
     for part in stories(900).chunks(300) {
         journal.rotate().unwrap();
@@ -187,7 +186,7 @@ fn a_start_reads_the_newest_snapshot_and_no_record_before_it() {
     fs::write(&sealed, bad).unwrap();
     // Not noticed, for it is not needed …
     let opened = Journal::open_or_salvage::<Tally>(dir.path(), "x").unwrap();
-    assert_eq!(opened.quarantined, None);
+    assert_eq!(opened.damage, None);
     assert_eq!(opened.fold, tally(&stories(900)));
     // … and told by who asks.
     let bad = opened.journal.verify().first_bad.unwrap();
@@ -202,7 +201,7 @@ fn a_start_reads_the_newest_snapshot_and_no_record_before_it() {
     // Without the snapshot it is needed: what is behind the damage counts.
     fs::remove_file(dir.path().join(format!("{:020}.state", 601))).unwrap();
     let opened = Journal::open_or_salvage::<Tally>(dir.path(), "x").unwrap();
-    let why = opened.quarantined.unwrap().why;
+    let why = opened.damage.unwrap().why;
     assert!(why.contains("what was before it is not known"), "{why}");
     assert_eq!(opened.fold.records, 300);
     assert_eq!(opened.journal.next_seq(), Seq(901));

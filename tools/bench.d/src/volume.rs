@@ -129,7 +129,7 @@ fn look_in_child(path: &Path) -> Result<Value> {
 pub fn look(path: &Path) -> Result<Value> {
     let mut open = Times::default();
     let opened = open.take(|| Journal::open_or_salvage::<Recovered>(path, "bench"))?;
-    anyhow::ensure!(opened.quarantined.is_none(), "it is damaged");
+    anyhow::ensure!(opened.damage.is_none(), "it is damaged");
     let journal = opened.journal;
     let rss_mib = rss_kib()? / 1024.0;
     let mut history = [Times::default(), Times::default()];
