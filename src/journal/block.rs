@@ -90,7 +90,7 @@ impl Block {
     ///
     /// # Errors
     /// A row that cannot be read.
-    pub(super) fn link(&self, before: [u8; 16]) -> Result<[u8; 16], Error> {
+    pub fn link(&self, before: [u8; 16]) -> Result<[u8; 16], Error> {
         let digests: Vec<_> = self.subjects.iter().map(|s| self.digest(s)).collect();
         let mut cursor = Cursor::new(self);
         let mut hash = before;

@@ -213,7 +213,8 @@ fn is_quiet(body: &[u8]) -> bool {
 }
 
 /// Encodes any stored value, of any size.
-pub(super) fn serialize<T: Serialize>(value: &T) -> Vec<u8> {
+#[must_use]
+pub fn serialize<T: Serialize>(value: &T) -> Vec<u8> {
     // As for the size: nothing in the model can fail to be encoded into memory.
     bincode::DefaultOptions::new()
         .with_varint_encoding()

@@ -153,7 +153,10 @@ impl<R: Read> FrameReader<R> {
             return Err(Error::NotAStream);
         }
         let [version] = input.exact()?;
-        if version == 0 || version > VERSION {
+        if version == 0 {
+            return Err(Error::NotAStream);
+        }
+        if version > VERSION {
             return Err(Error::NewerFormat {
                 found: version,
                 known: VERSION,

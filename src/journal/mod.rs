@@ -28,7 +28,7 @@ pub mod reader;
 pub mod records;
 mod salvage;
 mod seal;
-mod sealed;
+pub mod sealed;
 mod shelf;
 mod snapshot;
 mod store;
@@ -102,8 +102,8 @@ impl Journal {
     /// `Locked`, `Damaged` (its end is not readable), `NewerFormat`, `Io`.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let shelf = Shelf::open(dir, true)?;
-        let active = shelf.active()?;
         let tail = Reader::end_of(&shelf)?;
+        let active = shelf.active(tail.first, tail.hash)?;
         shelf.check_mark(tail.first)?;
         // Kinds are noted before the records that they are of.
         active.trim(index::KINDS, tail.first)?;

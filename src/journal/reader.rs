@@ -10,11 +10,10 @@ use super::block::Block;
 use super::codec::{Chain, Entry, Hash};
 use super::error::Error;
 use super::frames::Frames;
-use super::index::{self, Merge, Order};
+use super::index::{self, Order};
 use super::records::{Flat, Records, RecordsRev, begin, chain_to};
 use super::shelf::{Shelf, Volume};
 use super::snapshot::{self, Fold};
-use super::verify::{self, VerifyReport};
 
 /// Reads the journal, beside the one who writes it and beside other readers.
 ///
@@ -232,17 +231,6 @@ impl Reader {
         ))
     }
 
-    /// Reads everything on the disk and reports the first thing that is wrong.
-    #[must_use]
-    pub fn verify(&self) -> VerifyReport {
-        self.shelf.read_anew();
-        let mut report = self.survey(self.shelf.first(), |_| {});
-        if let Err(e) = self.check_beginning() {
-            report.begins_with(e);
-        }
-        report
-    }
-
     /// What the records fold to, the held ones left out: from the newest snapshot on, all of which is verified on the
     /// way. Records before it are not read.
     ///
@@ -250,14 +238,14 @@ impl Reader {
     /// Damage, a newer format, I/O.
     pub fn fold<F: Fold>(&self) -> Result<F, Error> {
         let (from, mut fold) = self.snapshot::<F>(self.newest())?;
-        let report = self.survey(from, |record| fold.fold(record));
+        let report = self.survey_from(from, |record| fold.fold(record));
         report.into_result().map(|()| fold)
     }
 
     /// What the records of the newest volume alone fold to.
     pub(super) fn fold_newest<F: Fold>(&self) -> Result<F, Error> {
         let mut fold = F::default();
-        let report = self.survey(self.newest(), |record| fold.fold(record));
+        let report = self.survey_from(self.newest(), |record| fold.fold(record));
         report.into_result().map(|()| fold)
     }
 
@@ -299,31 +287,6 @@ impl Reader {
         self.snapshot(self.shelf.first()).map(|(_, fold)| fold)
     }
 
-    fn survey(&self, from: u64, mut each: impl FnMut(&Record)) -> VerifyReport {
-        let end = self.tail().first;
-        let kinds: Vec<_> = (0..index::KINDS).collect();
-        let mut index = Merge::new(&self.shelf, &kinds, &(from..end), Order::OldestFirst);
-        let chain = match chain_to(&self.shelf, from) {
-            Ok(chain) => chain,
-            Err(e) => return VerifyReport::of(e, from),
-        };
-        let pairs = self.shelf.range(from..end, Order::OldestFirst);
-        let mut report = verify::survey(pairs, chain, |record, alone| {
-            if alone {
-                let due = (index::kind_of(&record.event), record.seq.0);
-                if index.pop().transpose()? != Some(due) {
-                    return Err(Error::damaged(due.1, "the index of kinds does not agree"));
-                }
-            }
-            each(record);
-            Ok(())
-        });
-        if let Err(e) = self.shelf.check_mark(end) {
-            report.note(e, end);
-        }
-        report
-    }
-
     /// Does the disk reach as far as it once did? sled takes damage near its end for a write that was cut off, and
     /// goes back before it without a word.
     ///
@@ -352,17 +315,21 @@ impl Reader {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the disk ends.
+    /// Where the disk ends. A sealed volume says that of itself: it is not needed for more.
     pub(super) fn end_of(shelf: &Shelf) -> Result<Tail, Error> {
-        let newest = shelf.volumes().last().map_or(1, Volume::first);
-        let chain = match shelf.before(u64::MAX)? {
-            Some((key, value)) => {
-                let mut chain = chain_to(shelf, key)?;
-                chain.admit(key, &value)?;
-                chain
+        let (first, store) = match shelf.volumes().last() {
+            None => return Ok(Tail::empty(1, Hash::GENESIS)),
+            Some(Volume::Sealed(sealed)) => {
+                let index = sealed.index()?;
+                return Ok(Tail::empty(index.next, index.hash));
             }
-            None => chain_to(shelf, newest)?,
+            Some(Volume::Open { first, store }) => (*first, store.clone()),
         };
-        Ok(Tail::empty(chain.due().unwrap_or(newest), chain.hash()))
+        let Some((key, value)) = store.before(u64::MAX)? else {
+            return Ok(Tail::empty(first, shelf.hash_before(first)?));
+        };
+        let mut chain = chain_to(shelf, key)?;
+        chain.admit(key, &value)?;
+        Ok(Tail::empty(chain.due().unwrap_or(first), chain.hash()))
     }
 }

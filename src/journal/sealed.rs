@@ -11,6 +11,8 @@
 //!
 //! Values are those of the journal, chained as ever: see [`super::codec`]. Damage in one chunk costs that chunk.
 
+mod index;
+
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -19,11 +21,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use super::codec::{self, Hash};
 use super::error::Error;
 use super::store::Pair;
+pub use index::{Chunk, Index};
 
 /// What a sealed volume begins with, but for its version.
 pub(super) const MAGIC: &[u8; 6] = b"RHAVOL";
@@ -35,57 +36,11 @@ pub(super) const HEADER: usize = 8;
 pub(super) const SEAL: &[u8; 7] = b"RHASEAL";
 /// Length of the trailer.
 pub(super) const TRAILER: usize = 8 + 4 + 4 + 16 + SEAL.len();
-/// The longest chunk and the longest index, uncompressed, that are read.
-const RAW_MAX: usize = 32 << 20;
+/// The longest chunk that is read, uncompressed: twice of what is written.
+const CHUNK_MAX: usize = 1 << 20;
 /// Sealed volumes whose index is kept in memory, and chunks.
 const INDEXES: usize = 4;
 const CHUNKS: usize = 2;
-
-/// What is in a sealed volume, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Index {
-    /// The first record.
-    pub first: u64,
-    /// The number behind the last.
-    pub next: u64,
-    /// The hash before the first entry.
-    pub anchor: Hash,
-    /// The hash of the last entry.
-    pub hash: Hash,
-    /// Wall time of the first and the last record, in microseconds.
-    pub wall_us: (i64, i64),
-    /// In order.
-    pub chunks: Vec<Chunk>,
-    /// For each kind, the numbers of the records that stand on their own, each counted from the one before.
-    pub notable: Vec<Vec<u64>>,
-}
-
-/// Where a chunk is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Chunk {
-    /// Key of its first entry.
-    pub first: u64,
-    pub place: u64,
-    pub stored: u32,
-    pub raw: u32,
-}
-
-impl Index {
-    /// The numbers of the records of a kind that stand on their own.
-    pub(super) fn notable(&self, kind: u8) -> impl Iterator<Item = u64> {
-        let steps = self.notable.get(usize::from(kind)).into_iter().flatten();
-        steps.scan(self.first, |seq, step| {
-            *seq = seq.checked_add(*step)?;
-            Some(*seq)
-        })
-    }
-
-    /// The chunk that holds `key`, if any does.
-    fn holding(&self, key: u64) -> Option<usize> {
-        let behind = self.chunks.partition_point(|chunk| chunk.first <= key);
-        behind.checked_sub(1)
-    }
-}
 
 /// Entries as they stand in a chunk.
 #[derive(Debug)]
@@ -95,17 +50,23 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    fn read(raw: Vec<u8>) -> Option<Self> {
+    /// `None` if these are not entries in order, from the first key in `keys` on. Whoever searches relies on that.
+    fn read(raw: Vec<u8>, keys: &Range<u64>) -> Option<Self> {
         let raw = Bytes::from(raw);
-        let mut places = Vec::new();
+        let mut places: Vec<(u64, Range<usize>)> = Vec::new();
         let mut at = 0;
         while at < raw.len() {
             let (length, rest) = raw[at..].split_first_chunk()?;
             let (key, _) = rest.split_first_chunk()?;
+            let key = u64::from_be_bytes(*key);
+            let follows = places
+                .last()
+                .map_or(key == keys.start, |(last, _)| key > *last);
+            (follows && key < keys.end).then_some(())?;
             let start = at + 12;
             at = start.checked_add(u32::from_be_bytes(*length) as usize)?;
             raw.get(start..at)?;
-            places.push((u64::from_be_bytes(*key), start..at));
+            places.push((key, start..at));
         }
         Some(Self { raw, places })
     }
@@ -237,17 +198,12 @@ impl Sealed {
         if place.checked_add(stored.into()) != Some(end) {
             return Err(self.damaged("its index is not where it should be"));
         }
-        let packed = self.bytes_at(&file, place, stored)?;
+        let packed = self.bytes_at(&file, place, stored, index::MOST)?;
         if hash != seal_of(&header, &packed) {
             return Err(self.damaged("its index is not what was written"));
         }
-        let raw = self.unpack(&packed, raw)?;
-        let index: Index =
-            codec::deserialize_long(&raw, RAW_MAX).map_err(|why| self.damaged(&why))?;
-        if index.first != self.first || index.next <= index.first {
-            return Err(self.damaged("it is another than its name says"));
-        }
-        Ok(index)
+        let raw = self.unpack(&packed, raw, index::MOST)?;
+        Index::read(&raw, self.first, place).map_err(|why| self.damaged(&why))
     }
 
     /// The entry with the greatest key below `key`, which is beyond the first.
@@ -322,16 +278,19 @@ impl Sealed {
                 other => other,
             };
             let packed = self
-                .bytes_at(&self.open()?, chunk.place, chunk.stored)
+                .bytes_at(&self.open()?, chunk.place, chunk.stored, CHUNK_MAX)
                 .map_err(damaged)?;
-            let raw = self.unpack(&packed, chunk.raw).map_err(damaged)?;
-            Entries::read(raw).ok_or_else(|| damaged(self.damaged("a chunk is garbled")))
+            let raw = self
+                .unpack(&packed, chunk.raw, CHUNK_MAX)
+                .map_err(damaged)?;
+            Entries::read(raw, &index.keys(place))
+                .ok_or_else(|| damaged(self.damaged("a chunk is garbled")))
         })
     }
 
-    fn unpack(&self, packed: &[u8], raw: u32) -> Result<Vec<u8>, Error> {
+    fn unpack(&self, packed: &[u8], raw: u32, most: usize) -> Result<Vec<u8>, Error> {
         let raw = raw as usize;
-        if raw > RAW_MAX {
+        if raw > most {
             return Err(self.damaged("a length in it is beyond all bounds"));
         }
         match zstd::bulk::decompress(packed, raw) {
@@ -348,8 +307,14 @@ impl Sealed {
         })
     }
 
-    fn bytes_at(&self, file: &File, place: u64, length: u32) -> Result<Vec<u8>, Error> {
-        if length as usize > RAW_MAX {
+    fn bytes_at(
+        &self,
+        file: &File,
+        place: u64,
+        length: u32,
+        most: usize,
+    ) -> Result<Vec<u8>, Error> {
+        if length as usize > most {
             return Err(self.damaged("a length in it is beyond all bounds"));
         }
         let mut bytes = vec![0; length as usize];

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::codec::Hash;
+use super::codec::{Chain, Hash};
 use super::dir::{layout, lock, make, sync_dir};
 use super::error::Error;
 use super::index::Order;
@@ -74,6 +74,25 @@ impl Volume {
         }
     }
 
+    /// Is what it says of its end so? `chain` has passed its last entry; the times are those of its first and last record.
+    pub(super) fn check_end(
+        &self,
+        chain: &Chain,
+        wall_us: Option<(i64, i64)>,
+    ) -> Result<(), Error> {
+        let Self::Sealed(sealed) = self else {
+            return Ok(());
+        };
+        let index = sealed.index()?;
+        let read = (chain.due(), chain.hash(), wall_us);
+        if read == (Some(index.next), index.hash, Some(index.wall_us)) {
+            Ok(())
+        } else {
+            let why = "its volume says otherwise where it ends, or when it was written";
+            Err(Error::damaged(sealed.first(), why))
+        }
+    }
+
     fn before(&self, key: u64) -> Result<Option<Pair>, Error> {
         match self {
             Self::Sealed(sealed) => sealed.before(key),
@@ -81,7 +100,7 @@ impl Volume {
         }
     }
 
-    fn range(&self, keys: Range<u64>, order: Order) -> Pairs {
+    pub(super) fn range(&self, keys: Range<u64>, order: Order) -> Pairs {
         match (self, order) {
             (Self::Sealed(sealed), Order::OldestFirst) => Box::new(sealed.range(keys)),
             (Self::Sealed(sealed), Order::NewestFirst) => Box::new(sealed.range_rev(keys)),
@@ -155,17 +174,16 @@ impl Shelf {
     }
 
     /// The volume that is written to: the newest, or another behind it where that one is sealed.
-    pub(super) fn active(&self) -> Result<Arc<Store>, Error> {
+    pub(super) fn active(&self, next: u64, hash: Hash) -> Result<Arc<Store>, Error> {
         match self.volumes().last() {
-            Some(Volume::Open { store, .. }) => {
+            Some(Volume::Open { first, store }) => {
+                if *first == next {
+                    store.set_anchor(hash)?;
+                }
                 store.claim()?;
                 Ok(store.clone())
             }
-            Some(Volume::Sealed(sealed)) => {
-                let index = sealed.index()?;
-                self.begin(index.next, index.hash)
-            }
-            None => self.begin(1, Hash::GENESIS),
+            Some(Volume::Sealed(_)) | None => self.begin(next, hash),
         }
     }
 
@@ -247,6 +265,25 @@ impl Shelf {
             Some((before, value)) => Hash::of_value(before, &value),
             None => volumes.first().map_or(Ok(Hash::GENESIS), Volume::anchor),
         }
+    }
+
+    /// The hash before an empty volume. A power cut may have taken what it knew of that, so the one before is asked,
+    /// if it can be read.
+    pub(super) fn hash_before(&self, first: u64) -> Result<Hash, Error> {
+        let volumes = self.volumes();
+        let before = volumes.iter().rev().find(|volume| volume.first() < first);
+        let hash = match before {
+            Some(Volume::Sealed(sealed)) => sealed.index().map(|index| index.hash),
+            Some(Volume::Open { .. }) => match self.before(first)? {
+                Some((key, value)) => Hash::of_value(key, &value),
+                None => self.anchor(first),
+            },
+            None => self.anchor(first),
+        };
+        hash.or_else(|e| match e {
+            Error::Damaged { .. } => self.anchor(first),
+            other => Err(other),
+        })
     }
 
     /// The first record that is kept.

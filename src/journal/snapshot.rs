@@ -8,7 +8,7 @@
 //! Derived: as long as the records before it are there, it can be made again.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -64,8 +64,12 @@ pub(super) fn write<F: Fold>(dir: &Path, first: u64, before: Hash, fold: &F) -> 
 /// The bytes of the snapshot before `first`; `None` if there is none.
 pub(super) fn bytes(dir: &Path, first: u64) -> Result<Option<Vec<u8>>, Error> {
     let path = path(dir, first);
-    match fs::read(&path) {
-        Ok(bytes) if bytes.len() <= MOST => Ok(Some(bytes)),
+    let mut bytes = Vec::new();
+    // A file that is longer is none of ours, and not worth its memory.
+    let read =
+        File::open(&path).and_then(|file| file.take(MOST as u64 + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(length) if length <= MOST => Ok(Some(bytes)),
         Ok(_) => Ok(None),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::io("read", &path, e)),
@@ -96,6 +100,7 @@ fn folded(bytes: &[u8], first: u64, before: Hash) -> Result<Option<&[u8]>, Error
     };
     if told.len() < HEADER
         || !told.starts_with(MAGIC)
+        || told[MAGIC.len()] == 0
         || blake3::hash(told).as_bytes()[..16] != *hash
     {
         return Ok(None);

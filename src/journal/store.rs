@@ -79,7 +79,7 @@ impl Store {
     pub(super) fn create(dir: &Path, anchor: Hash) -> Result<Self, Error> {
         make(dir)?;
         let store = Self::open(dir)?;
-        store.set_meta(META_ANCHOR, &anchor.0)?;
+        store.set_anchor(anchor)?;
         store.claim()?;
         Ok(store)
     }
@@ -104,6 +104,14 @@ impl Store {
                 .map(Hash)
                 .map_err(|_| Error::damaged_somewhere("its anchor is none")),
         }
+    }
+
+    /// Sets it, where it is another. Not on the disk before [`Self::claim`].
+    pub(super) fn set_anchor(&self, hash: Hash) -> Result<(), Error> {
+        if self.anchor()? == hash {
+            return Ok(());
+        }
+        self.set_meta(META_ANCHOR, &hash.0)
     }
 
     /// Stores an entry. Not on the disk before [`Self::sync`]. The first part comes last: where it is, all are.

@@ -1,11 +1,16 @@
 //! `rha verify`: reads every entry and names the first that is wrong.
 
-use std::ops::Deref;
+use std::ops::Range;
 
 use crate::model::record::{Record, Seq};
 
 use super::codec::{Chain, Entry};
 use super::error::Error;
+use super::index::{self, Merge, Order};
+use super::reader::Reader;
+use super::records::chain_to;
+use super::shelf::Volume;
+use super::store::Pair;
 
 /// What a full reading found.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +33,45 @@ impl VerifyReport {
         let mut report = Self::default();
         report.note(error, near);
         report
+    }
+
+    /// Reads entries in order: chain, numbers, bodies, rows. `each` sees every record, and whether it stands on its own.
+    fn read(
+        &mut self,
+        pairs: impl Iterator<Item = Result<Pair, Error>>,
+        chain: &mut Chain,
+        mut each: impl FnMut(&Record, bool) -> Result<(), Error>,
+    ) {
+        for pair in pairs {
+            let near = pair
+                .as_ref()
+                .ok()
+                .map(|(key, _)| *key)
+                .or(chain.due())
+                .unwrap_or_default();
+            let checked = pair.and_then(|(key, value)| match chain.admit(key, &value)? {
+                Entry::Record(record) => each(&record, true).map(|()| (0, 1)),
+                Entry::Quiet(block) => {
+                    let count = block.count();
+                    block
+                        .unpack()
+                        .try_for_each(|check| each(&check?, false))
+                        .map(|()| (1, count))
+                }
+            });
+            match checked {
+                Ok((blocks, records)) => {
+                    self.records += records;
+                    self.blocks += blocks;
+                    self.first = self.first.or(Some(Seq(near)));
+                    self.last = Some(Seq(near + records - 1));
+                }
+                Err(e) => {
+                    self.note(e, near);
+                    break;
+                }
+            }
+        }
     }
 
     /// The first thing that is wrong, as an error.
@@ -78,42 +122,93 @@ pub struct Bad {
     error: Error,
 }
 
-/// Reads entries in order: chain, numbers, bodies, rows. `each` sees every record, and whether it stands on its own.
-pub(super) fn survey<V: Deref<Target = [u8]>>(
-    pairs: impl Iterator<Item = Result<(u64, V), Error>>,
-    mut chain: Chain,
-    mut each: impl FnMut(&Record, bool) -> Result<(), Error>,
-) -> VerifyReport {
-    let mut report = VerifyReport::default();
-    for pair in pairs {
-        let near = pair
-            .as_ref()
-            .ok()
-            .map(|(key, _)| *key)
-            .or(chain.due())
-            .unwrap_or_default();
-        let checked = pair.and_then(|(key, value)| match chain.admit(key, &value)? {
-            Entry::Record(record) => each(&record, true).map(|()| (0, 1)),
-            Entry::Quiet(block) => {
-                let count = block.count();
-                block
-                    .unpack()
-                    .try_for_each(|check| each(&check?, false))
-                    .map(|()| (1, count))
-            }
-        });
-        match checked {
-            Ok((blocks, records)) => {
-                report.records += records;
-                report.blocks += blocks;
-                report.first = report.first.or(Some(Seq(near)));
-                report.last = Some(Seq(near + records - 1));
-            }
-            Err(e) => {
+impl Reader {
+    /// Reads everything on the disk and reports the first thing that is wrong.
+    #[must_use]
+    pub fn verify(&self) -> VerifyReport {
+        self.shelf.read_anew();
+        let mut report = self.survey_from(self.shelf.first(), |_| {});
+        if let Err(e) = self.check_beginning() {
+            report.begins_with(e);
+        }
+        report
+    }
+
+    /// Reads the records from `from` on, and whether the disk ends where it should.
+    pub(super) fn survey_from(&self, from: u64, each: impl FnMut(&Record)) -> VerifyReport {
+        let end = self.tail().first;
+        let mut report = self.survey(from..end, each);
+        if let Err(e) = self.shelf.check_mark(end) {
+            report.note(e, end);
+        }
+        report
+    }
+
+    /// Reads the records in `keys`, where volumes begin and end, up to the first thing that is wrong.
+    pub(super) fn survey(&self, keys: Range<u64>, mut each: impl FnMut(&Record)) -> VerifyReport {
+        let mut report = VerifyReport::default();
+        let mut chain = match chain_to(&self.shelf, keys.start) {
+            Ok(chain) => chain,
+            Err(e) => return VerifyReport::of(e, keys.start),
+        };
+        for (volume, keys) in self.shelf.within(&keys, Order::OldestFirst) {
+            let near = keys.start;
+            if let Err(e) = self.survey_volume(&volume, keys, &mut chain, &mut report, &mut each) {
                 report.note(e, near);
+            }
+            if report.first_bad.is_some() {
                 break;
             }
         }
+        report
     }
-    report
+
+    /// Reads a volume behind others, and compares what it says of itself: readers who need little of it rely on that.
+    fn survey_volume(
+        &self,
+        volume: &Volume,
+        keys: Range<u64>,
+        chain: &mut Chain,
+        report: &mut VerifyReport,
+        each: &mut impl FnMut(&Record),
+    ) -> Result<(), Error> {
+        if volume.anchor()? != chain.hash() {
+            // What begins there may be whole: the records before are not those that it follows.
+            let before = keys.start.saturating_sub(1);
+            return Err(Error::damaged(before, "the next volume follows another"));
+        }
+        let kinds: Vec<_> = (0..index::KINDS).collect();
+        let mut index = Merge::new(&self.shelf, &kinds, &keys, Order::OldestFirst);
+        let mut wall_us = None;
+        report.read(
+            volume.range(keys.clone(), Order::OldestFirst),
+            chain,
+            |record, alone| {
+                if alone {
+                    let due = (index::kind_of(&record.event), record.seq.0);
+                    if index.pop().transpose()? != Some(due) {
+                        return Err(Error::damaged(due.1, "the index of kinds does not agree"));
+                    }
+                }
+                let (first, _) = wall_us.unwrap_or((record.at.wall_us, 0));
+                wall_us = Some((first, record.at.wall_us));
+                each(record);
+                Ok(())
+            },
+        );
+        if report.first_bad.is_some() {
+            return Ok(());
+        }
+        if let Some((_, seq)) = index.pop().transpose()? {
+            return Err(Error::damaged(seq, "the index of kinds knows of more"));
+        }
+        if chain.due() != Some(keys.end) {
+            let due = chain.due().unwrap_or_default();
+            return Err(Error::damaged(
+                due,
+                format!("it is missing, up to {}", keys.end - 1),
+            ));
+        }
+        volume.check_end(chain, wall_us)
+    }
 }

@@ -6,11 +6,9 @@ use std::time::Duration;
 use crate::model::event::Event;
 use crate::model::record::Seq;
 
-use super::codec::Chain;
 use super::error::Error;
 use super::index::{Order, kind_index};
 use super::reader::Reader;
-use super::records::Flat;
 use super::sealed::Sealed;
 use super::shelf::Volume;
 use super::snapshot;
@@ -107,7 +105,7 @@ impl Reader {
             };
             let why = if total > retention.size {
                 "the journal takes more than it may"
-            } else if count < most_aged && sealed.index()?.wall_us.1 < oldest_us {
+            } else if count < most_aged && self.is_older(sealed, behind.first(), oldest_us)? {
                 "they are older than what is kept"
             } else {
                 break;
@@ -123,6 +121,18 @@ impl Reader {
             });
         }
         Ok(expired)
+    }
+
+    /// Does a volume that ends before `end` say that it is older, and its last record too, if that can be read? What is
+    /// removed does not come back.
+    fn is_older(&self, sealed: &Sealed, end: u64, than_us: i64) -> Result<bool, Error> {
+        if sealed.index()?.wall_us.1 >= than_us {
+            return Ok(false);
+        }
+        match self.get(Seq(end.saturating_sub(1))) {
+            Err(Error::Damaged { .. }) => Ok(true),
+            last => Ok(last?.is_none_or(|record| record.at.wall_us < than_us)),
+        }
     }
 
     /// Looks whether all volumes are there, and reads a sealed one from end to end, the `turn`th of them, counted round
@@ -155,12 +165,8 @@ impl Reader {
         let Some((volume, end)) = sealed.get(turn.checked_rem(sealed.len()).unwrap_or(0)) else {
             return Ok(None);
         };
-        let read = volume.index().and_then(|index| {
-            let pairs = self.shelf.range(volume.first()..*end, Order::OldestFirst);
-            let chain = Chain::behind(index.anchor, Some(volume.first()));
-            Flat::new(pairs, chain).try_for_each(|record| record.map(drop))
-        });
-        found(volume.path(), read)
+        let read = self.survey(volume.first()..*end, |_| {});
+        found(volume.path(), read.into_result())
     }
 
     /// Where the journal does not begin with its first record, one of its records tells why: old ones were removed, and

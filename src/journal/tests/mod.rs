@@ -8,6 +8,7 @@ mod packing;
 pub(super) mod power;
 mod reading;
 mod streams;
+mod told;
 mod volumes;
 
 use std::ops::Range;
