@@ -14,6 +14,7 @@ pub mod compare;
 pub mod files;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};

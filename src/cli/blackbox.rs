@@ -1,16 +1,15 @@
 //! `rha history --blackbox`: lines of the black box instead of records of the journal.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::iter;
 use std::path::Path;
-use std::vec;
 
 use anyhow::Context;
 
 use super::render::{Problem, counted};
-use crate::agent::blackbox::files::{LINE_MAX, open_all};
+use crate::agent::blackbox::files::open_all;
+use crate::agent::blackbox::texts::Texts;
 use crate::views::history::Filter;
 use crate::views::line::Line;
 
@@ -34,8 +33,7 @@ pub fn history(place: &Path, filter: &Filter) -> anyhow::Result<Lines> {
         _ => anyhow::Error::new(error).context(format!("cannot read {}", place.display())),
     })?;
     let mut source = Source {
-        files: files.into_iter(),
-        current: None,
+        texts: Texts::new(files),
         bad: 0,
     };
     if filter.limit == 0 {
@@ -62,8 +60,7 @@ pub fn history(place: &Path, filter: &Filter) -> anyhow::Result<Lines> {
 }
 
 struct Source {
-    files: vec::IntoIter<File>,
-    current: Option<BufReader<File>>,
+    texts: Texts,
     /// Lines that could not be read.
     bad: u64,
 }
@@ -71,7 +68,7 @@ struct Source {
 impl Source {
     /// The next line that is asked for.
     fn find(&mut self, filter: &Filter) -> anyhow::Result<Option<Line>> {
-        while let Some(text) = self.text().context("cannot read the black box")? {
+        while let Some(text) = self.texts.line().context("cannot read the black box")? {
             match String::from_utf8(text).ok().and_then(Line::read) {
                 Some(line) if filter.matches_row(line.words()) => return Ok(Some(line)),
                 Some(_) => {}
@@ -79,34 +76,6 @@ impl Source {
             }
         }
         Ok(None)
-    }
-
-    /// The next line of text, or nothing of a line that is longer than any of ours.
-    fn text(&mut self) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            let Some(reader) = &mut self.current else {
-                let Some(file) = self.files.next() else {
-                    return Ok(None);
-                };
-                self.current = Some(BufReader::new(file));
-                continue;
-            };
-            let mut text = Vec::new();
-            reader.take(LINE_MAX).read_until(b'\n', &mut text)?;
-            if text.last() == Some(&b'\n') {
-                text.pop();
-                return Ok(Some(text));
-            }
-            if text.len() as u64 == LINE_MAX {
-                reader.skip_until(b'\n')?;
-                return Ok(Some(Vec::new()));
-            }
-            self.current = None;
-            let is_being_written = self.files.as_slice().is_empty();
-            if !text.is_empty() && !is_being_written {
-                return Ok(Some(text));
-            }
-        }
     }
 
     fn trouble(&self) -> Option<anyhow::Error> {

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 
-mod blackbox;
+pub mod blackbox;
 mod check;
 mod client;
 pub mod completions;

@@ -6,10 +6,11 @@
 //! of its own would hold up the journal's.)
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::texts::Texts;
 use crate::config::BlackBox as Limits;
 use crate::views::line::{Line, Mark};
 
@@ -131,17 +132,16 @@ pub(super) fn last(dir: &Path) -> io::Result<Option<Mark>> {
 /// Those of the file system.
 pub(super) fn last_run(dir: &Path) -> io::Result<Vec<Mark>> {
     let mut run: Vec<Mark> = Vec::new();
-    for file in open_all(dir)? {
-        for text in BufReader::new(file).split(b'\n') {
-            let Some(line) = String::from_utf8(text?).ok().and_then(Line::read) else {
-                continue;
-            };
-            let mark = line.mark();
-            if run.last().is_some_and(|last| last.seq >= mark.seq) {
-                run.clear();
-            }
-            run.push(mark);
+    let mut texts = Texts::new(open_all(dir)?);
+    while let Some(text) = texts.line()? {
+        let Some(line) = String::from_utf8(text).ok().and_then(Line::read) else {
+            continue;
+        };
+        let mark = line.mark();
+        if run.last().is_some_and(|last| last.seq >= mark.seq) {
+            run.clear();
         }
+        run.push(mark);
     }
     Ok(run)
 }
