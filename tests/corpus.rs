@@ -35,7 +35,7 @@ use rha::{machine, model};
 use decoders::{ALL, Decoder};
 use rng::Rng;
 
-/// Changed seeds for each target. A spool is read from files, some twenty times for each.
+/// Changed seeds for each target. Some are read from files, a spool some twenty times for each.
 const MUTATIONS: u64 = 1_500;
 const MUTATIONS_OF_FILES: u64 = 150;
 /// All seeds together.
@@ -76,7 +76,7 @@ fn changed_seeds_do_no_harm() {
         let mut rng = Rng::new(seed);
         let found = files(&Path::new("fuzz/seeds").join(target));
         let count = match target {
-            "spool" => MUTATIONS_OF_FILES,
+            "spool" | "volume" | "state" | "mark" | "blackbox" => MUTATIONS_OF_FILES,
             _ => MUTATIONS,
         };
         for round in 0..count * times {
