@@ -89,6 +89,8 @@ fn serve(mut stream: TcpStream, heard: &Mutex<Vec<Heard>>) -> anyhow::Result<()>
     reader.read_exact(&mut body)?;
     let body: Value = serde_json::from_slice(&body)?;
     let id = body["id"].as_str().context("an alarm without an id")?;
+    // The time of the decision stands behind the order, by which the books go.
+    let (id, _) = id.rsplit_once('/').context("an id without a time")?;
     let (id, at_us) = (id.to_owned(), boot_us());
     heard
         .lock()

@@ -29,7 +29,8 @@ pub enum Dialect {
     /// The alarm as one JSON object. Its keys never change their meaning; a new one may be added:
     ///
     /// - `schema`: 1
-    /// - `id`: of this message. A message is sent again after a crash: one with a known `id` can be dropped
+    /// - `id`: of this message. A message is sent again after a crash: one with a known `id` can be dropped. The time
+    ///   of the decision is in it, for the numbers of records that were lost are given again
     /// - `node`, `instance`: who says it, of which VIP
     /// - `incident`: its number on that node; with `kind` the key of the alarm
     /// - `kind`: what it is about, such as `took-over`
@@ -100,7 +101,7 @@ fn webhook(node: &str, letter: &Letter) -> Value {
     } = letter;
     json!({
         "schema": 1,
-        "id": format!("{node}/{id}"),
+        "id": format!("{node}/{id}/{decided_us}"),
         "node": node,
         "instance": instance,
         "incident": alarm.incident.0,
@@ -189,7 +190,7 @@ mod tests {
     fn webhook() {
         assert_eq!(
             text(&Dialect::Webhook, AlarmStatus::Resolved),
-            r#"{"at":"2026-08-03T06:00:01.000123Z","content":"line\nnext \\ 主","id":"lvs2/169.2","incident":160,"instance":"cache","kind":"took-over","node":"lvs2","schema":1,"severity":"warning","status":"resolved","title":"New \"primary\""}"#
+            r#"{"at":"2026-08-03T06:00:01.000123Z","content":"line\nnext \\ 主","id":"lvs2/169.2/1785736801000123","incident":160,"instance":"cache","kind":"took-over","node":"lvs2","schema":1,"severity":"warning","status":"resolved","title":"New \"primary\""}"#
         );
     }
 }
