@@ -42,7 +42,8 @@ pub fn state(data: &[u8]) -> bool {
     tell(&fold);
     let mut failed = None;
     let records = in_order(reader.records(Seq(0)), &mut failed);
-    let folded = reader.fold::<Recovered>().expect("the volume is whole");
+    let (folded, lost) = reader.fold::<Recovered>().expect("the volume is whole");
+    assert!(lost.is_none(), "{lost:?}");
     tell(&folded);
     // A stream carries it.
     let stream = reader

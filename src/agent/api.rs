@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Error, Reader, VerifyReport, VolumeStats};
+use crate::journal::{Error, Reader, VolumeStats};
 use crate::model::event::RedisRequest;
 use crate::model::record::Seq;
 use crate::views::json::SCHEMA;
@@ -114,19 +114,33 @@ pub struct Bad {
     pub why: String,
 }
 
-impl From<VerifyReport> for Verified {
-    fn from(report: VerifyReport) -> Self {
-        let bad = report.first_bad.map(|bad| Bad {
-            seq: bad.seq,
-            why: bad.why,
-        });
-        Self {
+impl Verified {
+    /// Reads all of the journal.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn of(reader: &Reader) -> Result<Self, Error> {
+        let report = reader.verify();
+        // Else it was not read to its end.
+        reader.lent()?;
+        let first_bad = match reader.check_beginning() {
+            Err(Error::Damaged { seq, why }) => Some(Bad {
+                seq: seq.unwrap_or(Seq(1)),
+                why,
+            }),
+            Err(error) => return Err(error),
+            Ok(()) => report.first_bad.map(|bad| Bad {
+                seq: bad.seq,
+                why: bad.why,
+            }),
+        };
+        Ok(Self {
             records: report.records,
             blocks: report.blocks,
             first: report.first,
             last: report.last,
-            first_bad: bad,
-        }
+            first_bad,
+        })
     }
 }
 

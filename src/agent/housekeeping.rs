@@ -20,7 +20,7 @@ pub(super) struct Housekeeping {
     rest: u32,
     /// Which volume is read next.
     turn: usize,
-    looking: Option<JoinHandle<Result<Found, Error>>>,
+    looking: Option<JoinHandle<Found>>,
     /// Damaged volumes that were told of.
     told: BTreeSet<String>,
 }
@@ -36,10 +36,11 @@ impl Default for Housekeeping {
     }
 }
 
+/// What one look cannot tell keeps nobody from what the other does.
 struct Found {
-    expired: Option<Expired>,
-    /// A volume, and what is wrong with it.
-    damaged: Option<(String, String)>,
+    expired: Result<Option<Expired>, Error>,
+    /// Volumes, and what is wrong with them.
+    damaged: Result<Vec<(String, String)>, Error>,
 }
 
 fn say(error: &dyn std::fmt::Display) {
@@ -52,8 +53,7 @@ impl Agent {
         let house = &mut self.housekeeping;
         if let Some(looking) = house.looking.take_if(|looking| looking.is_finished()) {
             match looking.await {
-                Ok(Ok(found)) => self.found(found).await,
-                Ok(Err(error)) => say(&error),
+                Ok(found) => self.found(found).await,
                 Err(error) => say(&error),
             }
             return;
@@ -73,24 +73,26 @@ impl Agent {
         };
         let (now_us, turn) = (self.clock.now().wall_us, house.turn);
         house.turn = turn.wrapping_add(1);
-        house.looking = Some(tokio::task::spawn_blocking(move || {
-            Ok(Found {
-                expired: reader.expired(retention, now_us)?,
-                damaged: reader.inspect(turn)?,
-            })
+        house.looking = Some(tokio::task::spawn_blocking(move || Found {
+            expired: reader.expired(retention, now_us),
+            damaged: reader.inspect(turn),
         }));
     }
 
     async fn found(&mut self, Found { expired, damaged }: Found) {
-        if let Some((path, why)) = damaged
-            && self.housekeeping.told.insert(path.clone())
-            && let Some(name) = self.spokesman()
-        {
-            tracing::error!(path, why, "a sealed part of the journal is damaged");
-            self.take(vec![of(&name, Event::VolumeDamaged { path, why })])
-                .await;
+        for error in [expired.as_ref().err(), damaged.as_ref().err()] {
+            error.into_iter().for_each(|error| say(error));
         }
-        let Some(expired) = expired else { return };
+        for (path, why) in damaged.unwrap_or_default() {
+            if self.housekeeping.told.insert(path.clone())
+                && let Some(name) = self.spokesman()
+            {
+                tracing::error!(path, why, "a part of the journal is damaged");
+                self.take(vec![of(&name, Event::VolumeDamaged { path, why })])
+                    .await;
+            }
+        }
+        let Ok(Some(expired)) = expired else { return };
         let Expired {
             below,
             records,

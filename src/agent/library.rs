@@ -156,6 +156,9 @@ impl Library {
     }
 
     fn recall(&self) {
+        if let Some(Lent { reader, .. }) = self.lend() {
+            reader.recall();
+        }
         self.put(None);
         self.recalls.send_modify(|recalls| *recalls += 1);
     }

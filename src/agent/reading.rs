@@ -62,7 +62,7 @@ pub(super) async fn stats(State(app): State<App>) -> Response {
 
 /// Is it what was written?
 pub(super) async fn verify(State(app): State<App>) -> Response {
-    look(&app, |reader| Ok(Verified::from(reader.verify()))).await
+    look(&app, Verified::of).await
 }
 
 /// Answers with what is seen in the journal, looked at on a thread of its own.
@@ -139,7 +139,7 @@ fn stream(
         };
         match produce(&reader, &send) {
             Ok(()) if !cut.get() => drop(whole.send(())),
-            Ok(()) => {}
+            Ok(()) | Err(Error::Recalled) => {}
             Err(error) => tracing::error!(%error, "the journal cannot be read"),
         }
     });

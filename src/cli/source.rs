@@ -156,7 +156,7 @@ pub fn verify(paths: &Paths) -> anyhow::Result<Verified> {
         }
         Err(error) => return Err(error.into()),
     };
-    let mut verified = Verified::from(reader.verify());
+    let mut verified = Verified::of(&reader)?;
     if verified.first_bad.is_none() {
         let seq = reader.next_seq();
         verified.first_bad = missing(Some(&reader)).map(|why| Bad { seq, why });

@@ -121,21 +121,30 @@ impl Chain {
         self.prev
     }
 
+    /// Is `key` what comes next?
+    ///
+    /// # Errors
+    /// `Damaged`: something before it is missing, or it was there.
+    pub(crate) fn check_due(&self, key: u64) -> Result<(), Error> {
+        match self.due {
+            Some(due) if due < key => {
+                let why = format!("it is missing, up to {}", key - 1);
+                Err(Error::damaged(due, why))
+            }
+            Some(due) if due > key => {
+                let why = format!("record {key} is there a second time");
+                Err(Error::damaged(due, why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks and decodes the next entry.
     ///
     /// # Errors
     /// Damage, or a newer format. The chain does not advance.
     pub(crate) fn admit(&mut self, key: u64, value: &[u8]) -> Result<Entry, Error> {
-        if let Some(due) = self.due.filter(|due| *due != key) {
-            return Err(Error::damaged(
-                due,
-                if key > due {
-                    format!("it is missing, up to {}", key - 1)
-                } else {
-                    format!("record {key} is there a second time")
-                },
-            ));
-        }
+        self.check_due(key)?;
         let hash = Hash::of_value(key, value)?;
         let format_and_body = &value[..value.len() - HASH_LEN];
         let broken = || {

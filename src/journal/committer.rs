@@ -140,6 +140,9 @@ fn run(mut journal: Journal, queue: &Receiver<Job>, keeper: &Keeper) -> Ending {
                 .flatten();
         }
         let calm = group.iter().all(|record| record.decision.is_empty());
+        if let Some(why) = keeper.damage() {
+            journal.closed.get_or_insert_with(|| why.clone());
+        }
         if !waiting.is_empty() {
             let result = guarded(&mut journal, |journal| journal.append(group));
             for done in waiting {

@@ -18,10 +18,14 @@ pub(super) const LOCK_TRIES: u32 = 30;
 /// Between two tries.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// Makes a directory, and those above it.
+/// Makes a directory, and those above it, if it is not there.
 pub(super) fn make(dir: &Path) -> Result<(), Error> {
+    if dir.is_dir() {
+        return Ok(());
+    }
     let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
-    made.map_err(|e| Error::io("create", dir, e))
+    made.map_err(|e| Error::io("create", dir, e))?;
+    dir.parent().map_or(Ok(()), sync_dir)
 }
 
 /// Our own lock, because sled is only safe to prepare for where nobody else has it open.

@@ -88,6 +88,9 @@ pub enum Error {
         /// The failure.
         why: String,
     },
+    /// It was being read when it had to be let go.
+    #[error("the journal is being opened anew")]
+    Recalled,
     /// The committer's queue is full. Nothing was queued.
     #[error("the journal cannot keep up: its queue is full")]
     Busy,

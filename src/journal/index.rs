@@ -9,7 +9,7 @@ use crate::model::record::{Record, Seq};
 
 use super::error::Error;
 use super::reader::Reader;
-use super::shelf::{Seqs, Shelf, Volume};
+use super::row::{Row, Seqs, Volume};
 
 /// How many kinds of events there are.
 pub(super) const KINDS: u8 = Event::KINDS.len() as u8;
@@ -47,11 +47,11 @@ pub(super) struct Merge {
 }
 
 impl Merge {
-    pub(super) fn new(shelf: &Shelf, kinds: &[u8], range: &Range<u64>, order: Order) -> Self {
+    pub(super) fn new(row: &Row, kinds: &[u8], range: &Range<u64>, order: Order) -> Self {
         Self {
             order,
             kinds: kinds.to_vec(),
-            volumes: shelf.within(range, order).into_iter(),
+            volumes: row.within(range, order).into_iter(),
             runs: Vec::new(),
         }
     }
@@ -105,7 +105,7 @@ impl Notable {
     pub(super) fn new(reader: Reader, kinds: &[u8], range: Range<Seq>, order: Order) -> Self {
         // What is being written is noted before it is there.
         let range = range.start.0..range.end.0.min(reader.tail().first);
-        let merge = Merge::new(&reader.shelf, kinds, &range, order);
+        let merge = Merge::new(&reader.shelf.row(), kinds, &range, order);
         Self {
             reader: Some(reader),
             merge,

@@ -1,8 +1,8 @@
 //! The thread that keeps the shelf in order beside the one that writes: seals what is full, removes what is too old.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -11,8 +11,8 @@ use super::dir::layout;
 use super::error::Error;
 use super::index::Order;
 use super::reader::Reader;
+use super::row::Volume;
 use super::seal::Press;
-use super::shelf::Volume;
 use super::snapshot::{self, Fold};
 
 /// Chores that may wait.
@@ -36,6 +36,8 @@ pub(super) enum What {
 pub(super) struct Keeper {
     chores: SyncSender<Chore>,
     stop: Arc<AtomicBool>,
+    /// What it found to be damaged.
+    damage: Arc<OnceLock<String>>,
     thread: JoinHandle<()>,
 }
 
@@ -44,16 +46,18 @@ impl Keeper {
     pub(super) fn start<F: Fold>(reader: Reader) -> Result<Self, Error> {
         let (chores, queue) = sync_channel(QUEUE);
         let stop = Arc::<AtomicBool>::default();
-        let stopped = stop.clone();
+        let damage = Arc::<OnceLock<String>>::default();
+        let (stopped, damaged) = (stop.clone(), damage.clone());
         let thread = thread::Builder::new()
             .name("journal-keeper".to_owned())
-            .spawn(move || run::<F>(&reader, &queue, &stopped))
+            .spawn(move || run::<F>(&reader, &queue, &stopped, &damaged))
             .map_err(|e| Error::Closed {
                 why: format!("no thread for it: {e}"),
             })?;
         let keeper = Self {
             chores,
             stop,
+            damage,
             thread,
         };
         keeper.ask(Chore {
@@ -75,6 +79,11 @@ impl Keeper {
         }
     }
 
+    /// What is wrong with a volume that is not sealed: it can only be saved where the journal is opened anew.
+    pub(super) fn damage(&self) -> Option<&String> {
+        self.damage.get()
+    }
+
     /// Ends the thread, in the middle of its work if need be: it is begun again by the next.
     pub(super) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -84,14 +93,24 @@ impl Keeper {
     }
 }
 
-fn run<F: Fold>(reader: &Reader, queue: &Receiver<Chore>, stop: &AtomicBool) {
+fn run<F: Fold>(
+    reader: &Reader,
+    queue: &Receiver<Chore>,
+    stop: &AtomicBool,
+    damage: &OnceLock<String>,
+) {
     while let Ok(Chore { what, done }) = queue.recv() {
         let result = match what {
             What::Seal => seal_all::<F>(reader, stop),
             What::Trim(below) => reader.shelf.trim(below),
         };
-        if let Err(error) = &result {
+        if let Err(error) = &result
+            && !matches!(error, Error::Recalled)
+        {
             tracing::warn!(%error, "a volume of the journal cannot be sealed or removed");
+            if matches!(error, Error::Damaged { .. }) {
+                damage.get_or_init(|| error.to_string());
+            }
         }
         if let Some(done) = done {
             // Who asked may be gone.
@@ -102,8 +121,7 @@ fn run<F: Fold>(reader: &Reader, queue: &Receiver<Chore>, stop: &AtomicBool) {
 
 /// Seals every volume but the newest.
 pub(super) fn seal_all<F: Fold>(reader: &Reader, stop: &AtomicBool) -> Result<(), Error> {
-    let volumes = reader.shelf.volumes();
-    for pair in volumes.windows(2) {
+    for pair in reader.shelf.row().windows(2) {
         if let [Volume::Open { first, .. }, behind] = pair {
             seal::<F>(reader, *first, behind.first(), stop)?;
         }
@@ -113,19 +131,22 @@ pub(super) fn seal_all<F: Fold>(reader: &Reader, stop: &AtomicBool) -> Result<()
 
 fn seal<F: Fold>(reader: &Reader, first: u64, end: u64, stop: &AtomicBool) -> Result<(), Error> {
     let shelf = &reader.shelf;
-    let mut fold: F = reader.fold_to(first)?;
+    let row = shelf.row();
+    // What cannot be read before it was told when the journal was opened.
+    let (mut fold, _) = reader.fold_to::<F>(first)?;
     let mut press = Press::new(
         &layout::sealed_path(shelf.dir(), first),
         first,
-        shelf.anchor(first)?,
+        row.anchor(first)?,
     )?;
-    for pair in shelf.range(first..end, Order::OldestFirst) {
+    for pair in row.range(first..end, Order::OldestFirst) {
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
         let (key, value) = pair?;
         press.take(key, &value, |record| fold.fold(record))?;
     }
+    press.check_end(end)?;
     let index = press.finish()?.name()?;
     snapshot::write(shelf.dir(), index.next, index.hash, &fold)?;
     shelf.sealed(first)

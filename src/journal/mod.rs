@@ -15,6 +15,7 @@
 //! effects, and the records behind a restart take up their numbers.
 
 pub mod block;
+mod cache;
 pub mod codec;
 pub mod committer;
 mod dir;
@@ -26,6 +27,7 @@ mod mark;
 mod quiet;
 pub mod reader;
 pub mod records;
+mod row;
 mod salvage;
 mod seal;
 pub mod sealed;
@@ -55,6 +57,7 @@ pub use index::{Order, kind_index};
 use quiet::{Judgement, Watch};
 use reader::Tail;
 pub use reader::{Reader, Stats};
+use row::Volume;
 pub use salvage::{Damage, Salvaged};
 use shelf::Shelf;
 pub use snapshot::Fold;
@@ -71,6 +74,8 @@ const MAX_SUBJECT_BYTES: u64 = 4 * 1024;
 /// A volume with so many records is full, or with so many bytes: what a start has to read.
 const VOLUME_RECORDS: u64 = 128 * 1024;
 const VOLUME_BYTES: u64 = 32 << 20;
+/// Volumes that may wait to be sealed.
+const MOST_UNSEALED: usize = 8;
 
 /// The one that writes. It reads too: see [`Reader`].
 #[derive(Debug)]
@@ -102,9 +107,9 @@ impl Journal {
     /// `Locked`, `Damaged` (its end is not readable), `NewerFormat`, `Io`.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let shelf = Shelf::open(dir, true)?;
-        let tail = Reader::end_of(&shelf)?;
-        let active = shelf.active(tail.first, tail.hash)?;
-        shelf.check_mark(tail.first)?;
+        let tail = Reader::end_of(&shelf.row())?;
+        let active = shelf.active(&tail)?;
+        reader::check_end(shelf.mark(), tail.first)?;
         // Kinds are noted before the records that they are of.
         active.trim(index::KINDS, tail.first)?;
         // What a killed process had written but not synced is about to be built upon.
@@ -174,9 +179,15 @@ impl Journal {
         }
     }
 
-    /// The newest volume has as much as a volume should have.
+    /// The newest volume has as much as a volume should have. Where many wait to be sealed already, for the disk is in
+    /// trouble, there is no use in another: each of them takes memory.
     #[must_use]
     pub fn is_full(&self) -> bool {
+        let row = self.reader.shelf.row();
+        let unsealed = row.iter().filter(|one| matches!(one, Volume::Open { .. }));
+        if unsealed.count() > MOST_UNSEALED {
+            return false;
+        }
         let records = self.reader.tail().first - self.began;
         let bytes = || self.active.bytes().is_ok_and(|bytes| bytes >= VOLUME_BYTES);
         records >= VOLUME_RECORDS || (records > 0 && bytes())
@@ -200,8 +211,12 @@ impl Journal {
                 Ok(())
             }
             Err(e) => {
-                // What would be written to the old volume now must not be looked for in a new one.
-                self.closed = shelf.forget(first).err().map(|e| e.to_string());
+                // What would be written to the old volume now must not be looked for in a new one, which one that takes
+                // too long to begin may yet become.
+                self.closed = match &e {
+                    Error::Slow { .. } => Some(e.to_string()),
+                    _ => shelf.forget(first).err().map(|e| e.to_string()),
+                };
                 Err(e)
             }
         }
@@ -283,13 +298,13 @@ impl Journal {
         let end = cuts.last().map_or(0, Cut::end);
         let next = start.first + end as u64;
         store.sync()?;
-        self.reader.shelf.set_mark(next)?;
         *self.reader.tail() = Tail {
             first: next,
             hash: chain.hash(),
             records: Arc::new(all.split_off(end)),
         };
-        Ok(())
+        // Never ahead of the end that readers see.
+        self.reader.shelf.set_mark(next)
     }
 }
 

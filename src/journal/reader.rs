@@ -11,8 +11,9 @@ use super::codec::{Chain, Entry, Hash};
 use super::error::Error;
 use super::frames::Frames;
 use super::index::{self, Order};
-use super::records::{Flat, Records, RecordsRev, begin, chain_to};
-use super::shelf::{Shelf, Volume};
+use super::records::{Records, RecordsRev, begin, chain_to};
+use super::row::{Row, Volume};
+use super::shelf::Shelf;
 use super::snapshot::{self, Fold};
 
 /// Reads the journal, beside the one who writes it and beside other readers.
@@ -71,7 +72,8 @@ impl Reader {
     /// `Missing`, `Locked`, `NewerFormat`, `Io`; `Damaged` where not even sled opens it.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let shelf = Shelf::open(dir, false)?;
-        let tail = Self::end_of(&shelf).or_else(|e| match shelf.before(u64::MAX)? {
+        let row = shelf.row();
+        let tail = Self::end_of(&row).or_else(|e| match row.before(u64::MAX)? {
             Some((key, value)) if matches!(e, Error::Damaged { .. }) => {
                 let hash = Hash::of_value(key, &value).unwrap_or(Hash::GENESIS);
                 Ok(Tail::empty(key + 1, hash))
@@ -88,6 +90,19 @@ impl Reader {
         }
     }
 
+    /// Ends whatever is being read from this journal, by whomever, with `Recalled`: it is to be let go soon.
+    pub fn recall(&self) {
+        self.shelf.row().recall();
+    }
+
+    /// Was what has been read until now read to its end?
+    ///
+    /// # Errors
+    /// `Recalled`.
+    pub fn lent(&self) -> Result<(), Error> {
+        self.shelf.row().lent()
+    }
+
     /// Number of the newest record.
     #[must_use]
     pub fn head(&self) -> Option<Seq> {
@@ -101,7 +116,7 @@ impl Reader {
     /// The number of the oldest record that is kept: those before it were removed.
     #[must_use]
     pub fn first_seq(&self) -> Seq {
-        Seq(self.shelf.first())
+        Seq(self.shelf.row().first())
     }
 
     /// The number that the next record will get.
@@ -113,13 +128,13 @@ impl Reader {
     /// The records from `from` on, oldest first. An error is the last item.
     #[must_use]
     pub fn records(&self, from: Seq) -> Records {
-        Records::new(&self.shelf, &self.tail().clone(), from.0)
+        Records::new(&self.shelf.row(), &self.tail().clone(), from.0)
     }
 
     /// The records below `before`, newest first. `Seq(u64::MAX)` for all. An error is the last item.
     #[must_use]
     pub fn records_rev(&self, before: Seq) -> RecordsRev {
-        RecordsRev::new(&self.shelf, &self.tail().clone(), before.0)
+        RecordsRev::new(self.shelf.row(), &self.tail().clone(), before.0)
     }
 
     /// One record; `None` beyond the ends of the journal.
@@ -131,10 +146,11 @@ impl Reader {
         if let Some(held) = seq.0.checked_sub(tail.first) {
             return Ok(tail.records.get(held as usize).cloned());
         }
-        let Some((key, value)) = self.shelf.before(seq.0 + 1)? else {
+        let row = self.shelf.row();
+        let Some((key, value)) = row.before(seq.0 + 1)? else {
             return Ok(None);
         };
-        let entry = chain_to(&self.shelf, key)?.admit(key, &value)?;
+        let entry = chain_to(&row, key)?.admit(key, &value)?;
         let index = (seq.0 - key) as usize;
         match entry {
             Entry::Record(record) => Ok((index == 0).then_some(record)),
@@ -164,7 +180,10 @@ impl Reader {
     /// The volumes from `from` on, oldest first: what is wrong in one of them says nothing about the next.
     #[must_use]
     pub fn spans(&self, from: Seq) -> Vec<Range<Seq>> {
-        let spans = self.shelf.within(&(from.0..u64::MAX), Order::OldestFirst);
+        let spans = self
+            .shelf
+            .row()
+            .within(&(from.0..u64::MAX), Order::OldestFirst);
         let spans = spans
             .into_iter()
             .map(|(_, keys)| Seq(keys.start)..Seq(keys.end));
@@ -179,18 +198,20 @@ impl Reader {
     /// I/O.
     pub fn seek_time(&self, wall_us: i64) -> Result<Seq, Error> {
         let mut high = self.tail().next();
-        let mut low = self.shelf.first().min(high);
+        let mut low = self.first_seq().0.min(high);
         while low < high {
             let middle = low + (high - low) / 2;
             match self.get(Seq(middle)) {
                 Ok(Some(record)) if record.at.wall_us < wall_us => low = middle + 1,
                 Ok(Some(_)) => high = middle,
-                Ok(None) | Err(Error::Damaged { .. }) => {
+                unread @ (Ok(None) | Err(Error::Damaged { .. })) => {
+                    let is_missing = unread.is_ok();
                     let mut spans = self.spans(Seq(low)).into_iter();
                     let span = spans.find(|span| span.end.0 > middle).unwrap_or_default();
                     let behind = span.end.0.min(high);
                     match self.get(Seq(behind)) {
                         Ok(Some(record)) if record.at.wall_us < wall_us => low = behind,
+                        _ if is_missing => high = middle,
                         Ok(_) | Err(Error::Damaged { .. }) => high = span.start.0.max(low),
                         Err(e) => return Err(e),
                     }
@@ -214,12 +235,13 @@ impl Reader {
     /// Damage before the first entry, I/O.
     pub fn frames(&self, from: Seq) -> Result<Frames, Error> {
         let tail = self.tail().clone();
-        let (start, chain) = begin(&self.shelf, from.0, tail.first)?;
+        let row = self.shelf.row();
+        let (start, chain) = begin(&row, from.0, tail.first)?;
         let held = Block::pack(&tail.records)
             .map(|block| Chain::behind(tail.hash, None).seal(&Entry::Quiet(block)))
             .transpose()?;
-        let stored = self.shelf.range(start..tail.first, Order::OldestFirst);
-        let first = self.shelf.first();
+        let stored = row.range(start..tail.first, Order::OldestFirst);
+        let first = row.first();
         let snapshot = (start <= first)
             .then(|| snapshot::bytes(self.shelf.dir(), first))
             .transpose()?;
@@ -232,51 +254,56 @@ impl Reader {
     }
 
     /// What the records fold to, the held ones left out: from the newest snapshot on, all of which is verified on the
-    /// way. Records before it are not read.
+    /// way. Records before it are not read. Where something that is sealed is needed for that and cannot be read, what
+    /// comes behind it counts, and the reason is told: nothing new would be lost by going on.
     ///
     /// # Errors
-    /// Damage, a newer format, I/O.
-    pub fn fold<F: Fold>(&self) -> Result<F, Error> {
-        let (from, mut fold) = self.snapshot::<F>(self.newest())?;
-        let report = self.survey_from(from, |record| fold.fold(record));
-        report.into_result().map(|()| fold)
-    }
-
-    /// What the records of the newest volume alone fold to.
-    pub(super) fn fold_newest<F: Fold>(&self) -> Result<F, Error> {
-        let mut fold = F::default();
-        let report = self.survey_from(self.newest(), |record| fold.fold(record));
-        report.into_result().map(|()| fold)
+    /// Damage in what is not sealed, a newer format, I/O.
+    pub fn fold<F: Fold>(&self) -> Result<(F, Option<Error>), Error> {
+        let newest = self.newest();
+        let (mut fold, lost) = self.fold_to::<F>(newest)?;
+        let keys = newest..self.tail().first;
+        let report = self.survey(&self.shelf.row(), keys, |record| fold.fold(record));
+        report.into_result().map(|()| (fold, lost))
     }
 
     /// The first record of the newest volume.
     pub(super) fn newest(&self) -> u64 {
-        self.shelf.volumes().last().map_or(1, Volume::first)
+        self.shelf.row().last().map_or(1, Volume::first)
     }
 
-    /// What the records before `first`, where a volume begins, fold to.
-    pub(super) fn fold_to<F: Fold>(&self, first: u64) -> Result<F, Error> {
-        let (from, mut fold) = self.snapshot::<F>(first)?;
-        let pairs = self.shelf.range(from..first, Order::OldestFirst);
-        for record in Flat::new(pairs, chain_to(&self.shelf, from)?) {
-            fold.fold(&record?);
+    /// What the records before `first`, where a volume begins, fold to, as [`Self::fold`].
+    pub(super) fn fold_to<F: Fold>(&self, first: u64) -> Result<(F, Option<Error>), Error> {
+        let row = self.shelf.row();
+        let (mut from, mut fold, mut lost) = match self.snapshot(&row, first)? {
+            Some((from, fold)) => (from, fold, None),
+            None => (row.first(), F::default(), None),
+        };
+        while from < first {
+            let report = self.survey(&row, from..first, |record| fold.fold(record));
+            let Err(e) = report.into_result() else { break };
+            from = match e {
+                Error::Damaged { seq: Some(at), .. } => row.behind_sealed(at.0),
+                _ => None,
+            }
+            .ok_or_else(|| e.clone())?;
+            lost.get_or_insert(e);
         }
-        Ok(fold)
+        Ok((fold, lost))
     }
 
     /// The newest snapshot of the records before a volume that begins at `most` or earlier.
-    fn snapshot<F: Fold>(&self, most: u64) -> Result<(u64, F), Error> {
-        let volumes = self.shelf.volumes();
-        let firsts = volumes.iter().map(Volume::first).rev();
+    fn snapshot<F: Fold>(&self, row: &Row, most: u64) -> Result<Option<(u64, F)>, Error> {
+        let firsts = row.iter().map(Volume::first).rev();
         for first in firsts.filter(|first| *first <= most) {
             let Some(bytes) = snapshot::bytes(self.shelf.dir(), first)? else {
                 continue;
             };
-            if let Some(fold) = snapshot::decode(&bytes, first, self.shelf.anchor(first)?)? {
-                return Ok((first, fold));
+            if let Some(fold) = snapshot::decode(&bytes, first, row.anchor(first)?)? {
+                return Ok(Some((first, fold)));
             }
         }
-        Ok((self.shelf.first(), F::default()))
+        Ok(None)
     }
 
     /// What the records that are kept no more fold to.
@@ -284,7 +311,9 @@ impl Reader {
     /// # Errors
     /// A newer format, I/O.
     pub fn before_first<F: Fold>(&self) -> Result<F, Error> {
-        self.snapshot(self.shelf.first()).map(|(_, fold)| fold)
+        let row = self.shelf.row();
+        let snapshot = self.snapshot(&row, row.first())?;
+        Ok(snapshot.map(|(_, fold)| fold).unwrap_or_default())
     }
 
     /// Does the disk reach as far as it once did? sled takes damage near its end for a write that was cut off, and
@@ -293,7 +322,8 @@ impl Reader {
     /// # Errors
     /// `Damaged`: it has lost its end.
     pub fn check_end(&self) -> Result<(), Error> {
-        self.shelf.check_mark(self.tail().first)
+        let mark = self.shelf.mark();
+        check_end(mark, self.tail().first)
     }
 
     /// How much there is.
@@ -302,11 +332,11 @@ impl Reader {
     /// I/O.
     pub fn stats(&self) -> Result<Stats, Error> {
         let tail = self.tail().clone();
-        let first = self.shelf.first().min(tail.first);
+        let first = self.shelf.row().first().min(tail.first);
         Ok(Stats {
             records: tail.next().saturating_sub(first),
             held: tail.records.len() as u64,
-            bytes: self.shelf.bytes()?,
+            bytes: self.shelf.row().bytes()?,
         })
     }
 
@@ -316,20 +346,29 @@ impl Reader {
     }
 
     /// Where the disk ends. A sealed volume says that of itself: it is not needed for more.
-    pub(super) fn end_of(shelf: &Shelf) -> Result<Tail, Error> {
-        let (first, store) = match shelf.volumes().last() {
+    pub(super) fn end_of(row: &Row) -> Result<Tail, Error> {
+        let (first, store) = match row.last() {
             None => return Ok(Tail::empty(1, Hash::GENESIS)),
             Some(Volume::Sealed(sealed)) => {
                 let index = sealed.index()?;
                 return Ok(Tail::empty(index.next, index.hash));
             }
-            Some(Volume::Open { first, store }) => (*first, store.clone()),
+            Some(Volume::Open { first, store }) => (*first, store),
         };
         let Some((key, value)) = store.before(u64::MAX)? else {
-            return Ok(Tail::empty(first, shelf.hash_before(first)?));
+            return Ok(Tail::empty(first, store.anchor()?));
         };
-        let mut chain = chain_to(shelf, key)?;
+        let mut chain = chain_to(row, key)?;
         chain.admit(key, &value)?;
         Ok(Tail::empty(chain.due().unwrap_or(first), chain.hash()))
     }
+}
+
+/// Does the disk end before `end`, where it once reached to `mark`? To be read in this order, for both grow.
+pub(super) fn check_end(mark: u64, end: u64) -> Result<(), Error> {
+    if mark <= end {
+        return Ok(());
+    }
+    let why = format!("it was on the disk, up to {}, and is gone", mark - 1);
+    Err(Error::damaged(end, why))
 }

@@ -2,7 +2,6 @@
 
 use std::iter;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::vec;
 
 use crate::model::record::Record;
@@ -12,21 +11,21 @@ use super::codec::{Chain, Entry, Hash};
 use super::error::Error;
 use super::index::Order;
 use super::reader::Tail;
-use super::shelf::{Pairs, Shelf};
+use super::row::{Pairs, Row};
 use super::store::Pair;
 
 /// The chain as it stands before the entry at `key`.
-pub(super) fn chain_to(shelf: &Shelf, key: u64) -> Result<Chain, Error> {
-    Ok(Chain::behind(shelf.anchor(key)?, Some(key)))
+pub(super) fn chain_to(row: &Row, key: u64) -> Result<Chain, Error> {
+    Ok(Chain::behind(row.anchor(key)?, Some(key)))
 }
 
 /// The key of the entry that holds `from`, and the chain before it.
-pub(super) fn begin(shelf: &Shelf, from: u64, end: u64) -> Result<(u64, Chain), Error> {
-    let key = match shelf.before(from.saturating_add(1).min(end))? {
+pub(super) fn begin(row: &Row, from: u64, end: u64) -> Result<(u64, Chain), Error> {
+    let key = match row.before(from.saturating_add(1).min(end))? {
         Some((key, _)) => key,
-        None => shelf.first(),
+        None => row.first(),
     };
-    Ok((key, chain_to(shelf, key)?))
+    Ok((key, chain_to(row, key)?))
 }
 
 /// Takes entries apart, oldest first, each checked against the one before it. Nothing behind damage
@@ -92,9 +91,9 @@ pub struct Records {
 }
 
 impl Records {
-    pub(super) fn new(shelf: &Shelf, tail: &Tail, from: u64) -> Self {
-        let stored = match begin(shelf, from, tail.first) {
-            Ok((key, chain)) => Flat::new(shelf.range(key..tail.first, Order::OldestFirst), chain),
+    pub(super) fn new(row: &Row, tail: &Tail, from: u64) -> Self {
+        let stored = match begin(row, from, tail.first) {
+            Ok((key, chain)) => Flat::new(row.range(key..tail.first, Order::OldestFirst), chain),
             Err(e) => Flat::new(Box::new(iter::once(Err(e))) as Pairs, Chain::genesis()),
         };
         Self {
@@ -129,18 +128,18 @@ pub struct RecordsRev {
     /// Gone after an error.
     pairs: Option<Pairs>,
     /// For the hash before the first entry.
-    shelf: Arc<Shelf>,
+    row: Row,
     /// The next entry, already read: its hash was needed for the one behind it.
     ahead: Option<Result<Pair, Error>>,
 }
 
 impl RecordsRev {
-    pub(super) fn new(shelf: &Arc<Shelf>, tail: &Tail, before: u64) -> Self {
+    pub(super) fn new(row: Row, tail: &Tail, before: u64) -> Self {
         Self {
             before,
             block: Vec::clone(&tail.records).into_iter(),
-            pairs: Some(shelf.range(0..before.min(tail.first), Order::NewestFirst)),
-            shelf: shelf.clone(),
+            pairs: Some(row.range(0..before.min(tail.first), Order::NewestFirst)),
+            row,
             ahead: None,
         }
     }
@@ -157,7 +156,7 @@ impl RecordsRev {
         let mut chain = match &self.ahead {
             Some(Ok((before, value))) => Chain::behind(Hash::of_value(*before, value)?, Some(key)),
             // What is before it cannot be read; this one may be good.
-            Some(Err(_)) | None => chain_to(&self.shelf, key)?,
+            Some(Err(_)) | None => chain_to(&self.row, key)?,
         };
         match chain.admit(key, &value)? {
             Entry::Record(record) => Ok(Some(vec![record])),

@@ -1,8 +1,9 @@
 //! A damaged journal: what is good of it stays, the rest is set aside.
 //!
 //! Only the open volumes are looked at, for only they are needed to go on. The damaged one is renamed, its good
-//! records are sealed under its number, another is begun behind them, and then it is moved out of the way. Wherever
-//! that is interrupted, the next start finds the renamed directory and goes on.
+//! records are sealed under its number, and then it is moved out of the way. If it was the newest, another is begun
+//! behind the good records; else those that follow it stay, and what is missing between them is told by `rha verify`.
+//! Wherever that is interrupted, the next start finds the renamed directory and goes on.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,11 +15,12 @@ use crate::model::record::Seq;
 use super::Journal;
 use super::codec::Hash;
 use super::dir::layout::Found;
-use super::dir::{layout, make, sync_dir};
+use super::dir::{layout, lock, make, sync_dir};
 use super::error::Error;
 use super::index::Order;
 use super::mark::Mark;
 use super::reader::{Reader, Tail};
+use super::row::Volume;
 use super::seal::{Press, Pressed};
 use super::sealed::Sealed;
 use super::shelf::Shelf;
@@ -49,29 +51,38 @@ pub struct Salvaged<F> {
 }
 
 impl Journal {
-    /// Opens the journal, verifies what is not sealed, and folds it. What is damaged is moved to `<dir>.bad-<suffix>`;
-    /// the records before it stay.
+    /// Opens the journal, verifies what is not sealed, and folds it. What is damaged is moved to `<dir>.bad-<suffix>`,
+    /// or, where that cannot be, to `bad-<suffix>` in it; the records before it stay.
     ///
     /// # Errors
     /// `Locked`, `NewerFormat`, `Io`: none of these is a reason to set anything aside.
     pub fn open_or_salvage<F: Fold>(dir: &Path, suffix: &str) -> Result<Salvaged<F>, Error> {
         let mut why = None;
+        let mut aside = None;
         for _ in 0..TRIES {
             match Self::open_and_fold(dir) {
                 Ok((journal, fold, unread)) => {
-                    let set_aside = set_aside(dir, suffix)?;
+                    let damaged = layout::list(dir)?.damaged;
+                    if !damaged.is_empty() {
+                        let named = damaged.into_iter();
+                        let named = named.map(|(first, path)| (layout::open_name(first), path));
+                        aside = Some(set_aside(dir, suffix, named)?);
+                    }
                     let interrupted = || "an earlier start was interrupted".to_owned();
                     let why = why.or(unread);
-                    let why = why.or_else(|| set_aside.is_some().then(interrupted));
+                    let why = why.or_else(|| aside.is_some().then(interrupted));
                     return Ok(Salvaged {
                         journal,
                         fold,
-                        damage: why.map(|why| Damage { why, set_aside }),
+                        damage: why.map(|why| Damage {
+                            why,
+                            set_aside: aside,
+                        }),
                     });
                 }
                 Err(damage @ Error::Damaged { .. }) => {
                     let text = damage.to_string();
-                    save::<F>(dir, &damage)?;
+                    aside = save::<F>(dir, &damage, suffix)?.or(aside);
                     why.get_or_insert(text);
                 }
                 Err(e) => return Err(e),
@@ -80,33 +91,25 @@ impl Journal {
         Self::begin_anew(dir, suffix, why.unwrap_or_default())
     }
 
-    /// Opens and folds. Where a sealed volume is needed for that and cannot be read, or the first is gone, what comes
-    /// behind it counts, and the reason is told: nothing new would be lost by going on.
+    /// Opens and folds; tells why not all of it is known.
     fn open_and_fold<F: Fold>(dir: &Path) -> Result<(Self, F, Option<String>), Error> {
         let journal = Self::open(dir)?;
-        match journal.fold() {
-            Ok(fold) => match journal.check_beginning() {
-                Ok(()) => Ok((journal, fold, None)),
-                Err(e @ Error::Damaged { .. }) => Ok((journal, fold, Some(e.to_string()))),
-                Err(e) => Err(e),
-            },
-            Err(
-                e @ Error::Damaged {
-                    seq: Some(Seq(at)), ..
-                },
-            ) if at < journal.newest() => {
-                let fold = journal.fold_newest()?;
-                let why = format!("{e}; what was before it is not known any more");
-                Ok((journal, fold, Some(why)))
-            }
-            Err(e) => Err(e),
-        }
+        let (fold, lost) = journal.fold()?;
+        let lost = match (lost, journal.check_beginning()) {
+            (None, Err(e @ Error::Damaged { .. })) => Some(e),
+            (None, Err(e)) => return Err(e),
+            (lost, _) => lost,
+        };
+        let why = lost.map(|e| format!("{e}; what it would tell is not known any more"));
+        Ok((journal, fold, why))
     }
 
     /// Nothing helps: all of it is set aside.
     fn begin_anew<F: Fold>(dir: &Path, suffix: &str, why: String) -> Result<Salvaged<F>, Error> {
-        let path = aside(dir, suffix);
-        fs::rename(dir, &path).map_err(|e| Error::io("set aside", dir, e))?;
+        let lock = lock(dir)?;
+        let everything = layout::everything(dir)?;
+        let path = set_aside(dir, suffix, everything)?;
+        drop(lock);
         let (journal, fold, _) = Self::open_and_fold(dir)?;
         Ok(Salvaged {
             journal,
@@ -119,32 +122,34 @@ impl Journal {
     }
 }
 
-fn aside(dir: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(dir);
-    name.push(format!(".bad-{suffix}"));
-    PathBuf::from(name)
-}
-
-/// Moves damaged volumes out of the journal.
-fn set_aside(dir: &Path, suffix: &str) -> Result<Option<PathBuf>, Error> {
-    let found = layout::list(dir)?;
-    if found.damaged.is_empty() {
-        return Ok(None);
+/// Moves these out of the journal, under these names. They are gathered in it first, for only that can always be
+/// done: it may be a mount point, or stand where nothing else may be written.
+fn set_aside(
+    dir: &Path,
+    suffix: &str,
+    what: impl IntoIterator<Item = (impl AsRef<Path>, PathBuf)>,
+) -> Result<PathBuf, Error> {
+    let within = dir.join(format!("bad-{suffix}"));
+    make(&within)?;
+    for (name, path) in what {
+        fs::rename(&path, within.join(name)).map_err(|e| Error::io("set aside", &path, e))?;
     }
-    let to = aside(dir, suffix);
-    make(&to)?;
-    for (first, path) in found.damaged {
-        let name = layout::open_path(&to, first);
-        fs::rename(&path, name).map_err(|e| Error::io("set aside", &path, e))?;
-    }
-    sync_dir(&to)?;
+    sync_dir(&within)?;
+    let mut beside = OsString::from(dir);
+    beside.push(format!(".bad-{suffix}"));
+    let beside = PathBuf::from(beside);
+    let moved = fs::rename(&within, &beside).map(|()| beside.parent().map(sync_dir));
     sync_dir(dir)?;
-    to.parent().map_or(Ok(()), sync_dir)?;
-    Ok(Some(to))
+    match moved {
+        Ok(synced) => synced.unwrap_or(Ok(())).map(|()| beside),
+        Err(_) => Ok(within),
+    }
 }
 
-/// Saves what is good of the volume that is damaged, and of none behind it: their records do not follow any more.
-fn save<F: Fold>(dir: &Path, damage: &Error) -> Result<(), Error> {
+/// Saves what is good of the volume that is damaged. Returns where that was moved to, if nothing is.
+fn save<F: Fold>(dir: &Path, damage: &Error, suffix: &str) -> Result<Option<PathBuf>, Error> {
+    // From here on nobody takes what is half done for what a crash has left.
+    let lock = Arc::new(lock(dir)?);
     let mut open: Vec<u64> = layout::list(dir)?
         .open
         .iter()
@@ -158,51 +163,60 @@ fn save<F: Fold>(dir: &Path, damage: &Error) -> Result<(), Error> {
         _ => u64::MAX,
     };
     let Some(place) = open.iter().rposition(|first| *first <= at) else {
-        return Ok(());
+        return Ok(None);
     };
     let first = open[place];
+    let is_newest = place + 1 == open.len();
     let path = layout::open_path(dir, first);
-    for behind in &open[place + 1..] {
-        put_into(&path, &layout::open_path(dir, *behind))?;
-    }
-    let good = match Shelf::open(dir, false) {
+    let good = match Shelf::locked(dir, lock.clone()) {
         Ok(shelf) => press_good::<F>(shelf, first)?,
         Err(Error::Damaged { .. }) => None,
         Err(e) => return Err(e),
     };
-    let anchor = hash_before(dir, first)?;
-    let renamed = layout::damaged_path(dir, first);
-    if renamed.exists() {
-        put_into(&renamed, &path)?;
-    } else {
-        fs::rename(&path, &renamed).map_err(|e| Error::io("set aside", &path, e))?;
+    if good.is_none() && !is_newest {
+        // The volumes behind it are as good as ever.
+        return set_aside(dir, suffix, [(layout::open_name(first), path)]).map(Some);
     }
+    let mut renamed = layout::damaged_path(dir, first);
+    if renamed.exists() {
+        renamed.push(layout::open_name(first));
+    }
+    fs::rename(&path, &renamed).map_err(|e| Error::io("set aside", &path, e))?;
+    #[cfg(test)]
+    super::tests::steps::reached();
     let next = match good {
         Some((pressed, fold)) => {
             let index = pressed.name()?;
-            snapshot::write(dir, index.next, index.hash, &fold)?;
+            if is_newest {
+                snapshot::write(dir, index.next, index.hash, &fold)?;
+            }
             index.next
         }
         None => {
-            Store::create(&path, anchor)?;
+            Store::create(&path, hash_before(dir, first)?)?;
             first
         }
     };
-    Mark::open(dir)?.write(next)
+    if is_newest {
+        Mark::open(dir)?.write(next)?;
+    }
+    Ok(None)
 }
 
 /// The records of the volume up to the first that is bad, and what they fold to.
 fn press_good<F: Fold>(shelf: Shelf, first: u64) -> Result<Option<(Pressed, F)>, Error> {
-    let anchor = shelf.anchor(first)?;
+    let row = shelf.row();
+    let anchor = row.anchor(first)?;
     let tail = Tail::empty(first, anchor);
     let reader = Reader::of(shelf, tail);
-    let mut fold = reader.fold_to::<F>(first).or_else(|e| match e {
-        Error::Damaged { .. } => Ok(F::default()),
+    let (mut fold, _) = reader.fold_to::<F>(first).or_else(|e| match e {
+        Error::Damaged { .. } => Ok((F::default(), None)),
         other => Err(other),
     })?;
     let shelf = &reader.shelf;
     let mut press = Press::new(&layout::sealed_path(shelf.dir(), first), first, anchor)?;
-    for pair in shelf.range(first..u64::MAX, Order::OldestFirst) {
+    let behind = row.iter().map(Volume::first).find(|other| *other > first);
+    for pair in row.range(first..behind.unwrap_or(u64::MAX), Order::OldestFirst) {
         let taken =
             pair.and_then(|(key, value)| press.take(key, &value, |record| fold.fold(record)));
         match taken {
@@ -245,9 +259,4 @@ fn last_hash(open: &Path) -> Result<Hash, Error> {
         Some((key, value)) => Hash::of_value(key, &value),
         None => store.anchor(),
     }
-}
-
-fn put_into(dir: &Path, volume: &Path) -> Result<(), Error> {
-    let to = dir.join(volume.file_name().unwrap_or_default());
-    fs::rename(volume, to).map_err(|e| Error::io("set aside", volume, e))
 }

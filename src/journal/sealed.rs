@@ -18,10 +18,12 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::cache::Cache;
+use super::codec::Chain;
 use super::error::Error;
 use super::store::Pair;
 pub use index::{Chunk, Index};
@@ -38,9 +40,6 @@ pub(super) const SEAL: &[u8; 7] = b"RHASEAL";
 pub(super) const TRAILER: usize = 8 + 4 + 4 + 16 + SEAL.len();
 /// The longest chunk that is read, uncompressed: twice of what is written.
 const CHUNK_MAX: usize = 1 << 20;
-/// Sealed volumes whose index is kept in memory, and chunks.
-const INDEXES: usize = 4;
-const CHUNKS: usize = 2;
 
 /// Entries as they stand in a chunk.
 #[derive(Debug)]
@@ -83,49 +82,6 @@ impl Entries {
     }
 }
 
-/// What was read last, of all sealed volumes of a journal.
-#[derive(Debug, Default)]
-pub(super) struct Cache {
-    indexes: Mutex<Vec<(u64, Arc<Index>)>>,
-    chunks: Mutex<Vec<(u64, Arc<Entries>)>>,
-}
-
-impl Cache {
-    /// What is asked for next is read from the disk.
-    pub(super) fn clear(&self) {
-        locked(&self.indexes).clear();
-        locked(&self.chunks).clear();
-    }
-}
-
-fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Whoever holds it moves whole values.
-    cache.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn cached<T>(
-    cache: &Mutex<Vec<(u64, Arc<T>)>>,
-    most: usize,
-    key: u64,
-    read: impl FnOnce() -> Result<T, Error>,
-) -> Result<Arc<T>, Error> {
-    let mut kept = locked(cache);
-    if let Some(at) = kept.iter().position(|(known, _)| *known == key) {
-        let found = kept.remove(at);
-        let value = found.1.clone();
-        kept.push(found);
-        return Ok(value);
-    }
-    drop(kept);
-    let value = Arc::new(read()?);
-    let mut kept = locked(cache);
-    kept.push((key, value.clone()));
-    if kept.len() > most {
-        kept.remove(0);
-    }
-    Ok(value)
-}
-
 /// A sealed volume. Cheap until it is read.
 #[derive(Debug, Clone)]
 pub(super) struct Sealed {
@@ -150,17 +106,17 @@ impl Sealed {
 
     /// Bytes on the disk.
     pub(super) fn bytes(&self) -> Result<u64, Error> {
-        let found = std::fs::metadata(&self.path);
-        found
-            .map(|found| found.len())
-            .map_err(|e| self.failed("look at", e))
+        match std::fs::metadata(&self.path) {
+            Ok(found) => Ok(found.len()),
+            // Somebody removed it: that is told by who reads it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(e) => Err(self.failed("look at", e)),
+        }
     }
 
     /// What is in it.
     pub(super) fn index(&self) -> Result<Arc<Index>, Error> {
-        cached(&self.cache.indexes, INDEXES, self.first, || {
-            self.read_index()
-        })
+        self.cache.index(self.first, || self.read_index())
     }
 
     fn read_index(&self) -> Result<Index, Error> {
@@ -204,6 +160,21 @@ impl Sealed {
         }
         let raw = self.unpack(&packed, raw, index::MOST)?;
         Index::read(&raw, self.first, place).map_err(|why| self.damaged(&why))
+    }
+
+    /// Reads all of it. What is in it, if that is what it says.
+    pub(super) fn read_through(&self) -> Result<Arc<Index>, Error> {
+        let index = self.index()?;
+        let mut chain = Chain::behind(index.anchor, Some(self.first));
+        for pair in self.range(self.first..index.next) {
+            let (key, value) = pair?;
+            chain.admit(key, &value)?;
+        }
+        chain.check_due(index.next)?;
+        if chain.hash() != index.hash {
+            return Err(self.damaged("it does not end with the entry that it says"));
+        }
+        Ok(index)
     }
 
     /// The entry with the greatest key below `key`, which is beyond the first.
@@ -272,7 +243,7 @@ impl Sealed {
 
     fn chunk(&self, index: &Index, place: usize) -> Result<Arc<Entries>, Error> {
         let chunk = &index.chunks[place];
-        cached(&self.cache.chunks, CHUNKS, chunk.first, || {
+        self.cache.chunk(chunk.first, || {
             let damaged = |e: Error| match e {
                 Error::Damaged { why, .. } => Error::damaged(chunk.first, why),
                 other => other,

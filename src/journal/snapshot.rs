@@ -69,8 +69,7 @@ pub(super) fn bytes(dir: &Path, first: u64) -> Result<Option<Vec<u8>>, Error> {
     let read =
         File::open(&path).and_then(|file| file.take(MOST as u64 + 1).read_to_end(&mut bytes));
     match read {
-        Ok(length) if length <= MOST => Ok(Some(bytes)),
-        Ok(_) => Ok(None),
+        Ok(length) => Ok((length <= MOST).then_some(bytes)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::io("read", &path, e)),
     }

@@ -79,7 +79,9 @@ impl Store {
     pub(super) fn create(dir: &Path, anchor: Hash) -> Result<Self, Error> {
         make(dir)?;
         let store = Self::open(dir)?;
-        store.set_anchor(anchor)?;
+        #[cfg(test)]
+        super::tests::steps::reached();
+        store.set_meta(META_ANCHOR, &anchor.0)?;
         store.claim()?;
         Ok(store)
     }
@@ -106,12 +108,9 @@ impl Store {
         }
     }
 
-    /// Sets it, where it is another. Not on the disk before [`Self::claim`].
-    pub(super) fn set_anchor(&self, hash: Hash) -> Result<(), Error> {
-        if self.anchor()? == hash {
-            return Ok(());
-        }
-        self.set_meta(META_ANCHOR, &hash.0)
+    /// It was noted what it follows: all volumes note that before anything else, but for the first of format 1.
+    pub(super) fn is_begun(&self) -> Result<bool, Error> {
+        self.guard(|| self.trees.meta.contains_key(META_ANCHOR))
     }
 
     /// Stores an entry. Not on the disk before [`Self::sync`]. The first part comes last: where it is, all are.

@@ -7,9 +7,9 @@ use crate::model::record::{Record, Seq};
 use super::codec::{Chain, Entry};
 use super::error::Error;
 use super::index::{self, Merge, Order};
-use super::reader::Reader;
+use super::reader::{Reader, check_end};
 use super::records::chain_to;
-use super::shelf::Volume;
+use super::row::{Row, Volume};
 use super::store::Pair;
 
 /// What a full reading found.
@@ -74,18 +74,55 @@ impl VerifyReport {
         }
     }
 
+    /// Reads a volume behind others, and compares what it says of itself: readers who need little of it rely on that.
+    fn survey_volume(
+        &mut self,
+        row: &Row,
+        volume: &Volume,
+        keys: Range<u64>,
+        chain: &mut Chain,
+        each: &mut impl FnMut(&Record),
+    ) -> Result<(), Error> {
+        if volume.anchor()? != chain.hash() {
+            // What begins there may be whole: the records before are not those that it follows.
+            let before = keys.start.saturating_sub(1);
+            return Err(Error::damaged(before, "the next volume follows another"));
+        }
+        let kinds: Vec<_> = (0..index::KINDS).collect();
+        let mut index = Merge::new(row, &kinds, &keys, Order::OldestFirst);
+        let mut wall_us = None;
+        self.read(
+            row.range(keys.clone(), Order::OldestFirst),
+            chain,
+            |record, alone| {
+                if alone {
+                    let due = (index::kind_of(&record.event), record.seq.0);
+                    if index.pop().transpose()? != Some(due) {
+                        return Err(Error::damaged(due.1, "the index of kinds does not agree"));
+                    }
+                }
+                let (first, _) = wall_us.unwrap_or((record.at.wall_us, 0));
+                wall_us = Some((first, record.at.wall_us));
+                each(record);
+                Ok(())
+            },
+        );
+        if self.first_bad.is_some() {
+            return Ok(());
+        }
+        chain.check_due(keys.end)?;
+        if let Some((_, seq)) = index.pop().transpose()? {
+            return Err(Error::damaged(seq, "the index of kinds knows of more"));
+        }
+        volume.check_end(chain, wall_us)
+    }
+
     /// The first thing that is wrong, as an error.
     ///
     /// # Errors
     /// `Damaged`, or what kept it from being read.
     pub fn into_result(self) -> Result<(), Error> {
         self.first_bad.map_or(Ok(()), |bad| Err(bad.error))
-    }
-
-    /// Something is wrong before all else.
-    pub(super) fn begins_with(&mut self, error: Error) {
-        self.first_bad = None;
-        self.note(error, 1);
     }
 
     /// Notes what is wrong, unless something before it is. An error without a place is at `near`.
@@ -127,33 +164,37 @@ impl Reader {
     #[must_use]
     pub fn verify(&self) -> VerifyReport {
         self.shelf.read_anew();
-        let mut report = self.survey_from(self.shelf.first(), |_| {});
-        if let Err(e) = self.check_beginning() {
-            report.begins_with(e);
+        loop {
+            let mark = self.shelf.mark();
+            let row = self.shelf.row();
+            let end = self.tail().first;
+            let mut report = self.survey(&row, row.first()..end, |_| {});
+            if let Err(e) = check_end(mark, end) {
+                report.note(e, end);
+            }
+            // What was removed meanwhile is not missing.
+            if report.first_bad.is_none() || self.shelf.row().first() == row.first() {
+                return report;
+            }
         }
-        report
-    }
-
-    /// Reads the records from `from` on, and whether the disk ends where it should.
-    pub(super) fn survey_from(&self, from: u64, each: impl FnMut(&Record)) -> VerifyReport {
-        let end = self.tail().first;
-        let mut report = self.survey(from..end, each);
-        if let Err(e) = self.shelf.check_mark(end) {
-            report.note(e, end);
-        }
-        report
     }
 
     /// Reads the records in `keys`, where volumes begin and end, up to the first thing that is wrong.
-    pub(super) fn survey(&self, keys: Range<u64>, mut each: impl FnMut(&Record)) -> VerifyReport {
+    pub(super) fn survey(
+        &self,
+        row: &Row,
+        keys: Range<u64>,
+        mut each: impl FnMut(&Record),
+    ) -> VerifyReport {
         let mut report = VerifyReport::default();
-        let mut chain = match chain_to(&self.shelf, keys.start) {
+        let mut chain = match chain_to(row, keys.start) {
             Ok(chain) => chain,
             Err(e) => return VerifyReport::of(e, keys.start),
         };
-        for (volume, keys) in self.shelf.within(&keys, Order::OldestFirst) {
+        for (volume, keys) in row.within(&keys, Order::OldestFirst) {
             let near = keys.start;
-            if let Err(e) = self.survey_volume(&volume, keys, &mut chain, &mut report, &mut each) {
+            let surveyed = report.survey_volume(row, &volume, keys, &mut chain, &mut each);
+            if let Err(e) = surveyed {
                 report.note(e, near);
             }
             if report.first_bad.is_some() {
@@ -161,54 +202,5 @@ impl Reader {
             }
         }
         report
-    }
-
-    /// Reads a volume behind others, and compares what it says of itself: readers who need little of it rely on that.
-    fn survey_volume(
-        &self,
-        volume: &Volume,
-        keys: Range<u64>,
-        chain: &mut Chain,
-        report: &mut VerifyReport,
-        each: &mut impl FnMut(&Record),
-    ) -> Result<(), Error> {
-        if volume.anchor()? != chain.hash() {
-            // What begins there may be whole: the records before are not those that it follows.
-            let before = keys.start.saturating_sub(1);
-            return Err(Error::damaged(before, "the next volume follows another"));
-        }
-        let kinds: Vec<_> = (0..index::KINDS).collect();
-        let mut index = Merge::new(&self.shelf, &kinds, &keys, Order::OldestFirst);
-        let mut wall_us = None;
-        report.read(
-            volume.range(keys.clone(), Order::OldestFirst),
-            chain,
-            |record, alone| {
-                if alone {
-                    let due = (index::kind_of(&record.event), record.seq.0);
-                    if index.pop().transpose()? != Some(due) {
-                        return Err(Error::damaged(due.1, "the index of kinds does not agree"));
-                    }
-                }
-                let (first, _) = wall_us.unwrap_or((record.at.wall_us, 0));
-                wall_us = Some((first, record.at.wall_us));
-                each(record);
-                Ok(())
-            },
-        );
-        if report.first_bad.is_some() {
-            return Ok(());
-        }
-        if let Some((_, seq)) = index.pop().transpose()? {
-            return Err(Error::damaged(seq, "the index of kinds knows of more"));
-        }
-        if chain.due() != Some(keys.end) {
-            let due = chain.due().unwrap_or_default();
-            return Err(Error::damaged(
-                due,
-                format!("it is missing, up to {}", keys.end - 1),
-            ));
-        }
-        volume.check_end(chain, wall_us)
     }
 }

@@ -9,8 +9,8 @@ use crate::model::record::Seq;
 use super::error::Error;
 use super::index::{Order, kind_index};
 use super::reader::Reader;
+use super::row::Volume;
 use super::sealed::Sealed;
-use super::shelf::Volume;
 use super::snapshot;
 
 /// So many volumes, or this part of all, may be too old at one time: a clock that was set wrong by years is not to
@@ -29,7 +29,7 @@ pub struct VolumeStats {
     pub bytes: u64,
     /// It never changes again.
     pub sealed: bool,
-    /// Wall time of its first and last record, in microseconds; `None` while it is empty.
+    /// Wall time of its first and last record, in microseconds; `None` while it is empty, or if that cannot be read.
     pub wall_us: Option<(i64, i64)>,
 }
 
@@ -62,12 +62,12 @@ impl Reader {
     /// Damage, I/O.
     pub fn volumes(&self) -> Result<Vec<VolumeStats>, Error> {
         let end = self.tail().first;
-        let volumes = self.shelf.volumes();
-        let ends = volumes.iter().skip(1).map(Volume::first).chain([end]);
+        let row = self.shelf.row();
+        let ends = row.iter().skip(1).map(Volume::first).chain([end]);
         let stats = |(volume, end): (&Volume, u64)| {
             let first = volume.first();
             let wall_us = match volume {
-                Volume::Sealed(sealed) => Some(sealed.index()?.wall_us),
+                Volume::Sealed(sealed) => sealed.index().ok().map(|index| index.wall_us),
                 Volume::Open { .. } => self.times(first, end)?,
             };
             Ok(VolumeStats {
@@ -78,7 +78,7 @@ impl Reader {
                 wall_us,
             })
         };
-        volumes.iter().zip(ends).map(stats).collect()
+        row.iter().zip(ends).map(stats).collect()
     }
 
     fn times(&self, first: u64, end: u64) -> Result<Option<(i64, i64)>, Error> {
@@ -93,32 +93,43 @@ impl Reader {
     /// # Errors
     /// Damage, I/O.
     pub fn expired(&self, retention: Retention, now_us: i64) -> Result<Option<Expired>, Error> {
-        let volumes = self.shelf.volumes();
-        let mut total = self.shelf.bytes()?;
+        let row = self.shelf.row();
+        let mut total = row.bytes()?;
         let keep_us = i64::try_from(retention.keep.as_micros()).unwrap_or(i64::MAX);
         let oldest_us = now_us.saturating_sub(keep_us);
-        let most_aged = AGED_MIN.max(volumes.len() / AGED_PART);
+        let most_aged = AGED_MIN.max(row.len() / AGED_PART);
         let mut expired: Option<Expired> = None;
-        for (count, pair) in volumes.windows(2).enumerate() {
+        let (mut records, mut bytes) = (0, 0);
+        for (count, pair) in row.windows(2).enumerate() {
             let [Volume::Sealed(sealed), behind] = pair else {
                 break;
             };
             let why = if total > retention.size {
-                "the journal takes more than it may"
-            } else if count < most_aged && self.is_older(sealed, behind.first(), oldest_us)? {
-                "they are older than what is kept"
-            } else {
+                Some("the journal takes more than it may")
+            } else if count >= most_aged {
                 break;
+            } else {
+                match self.is_older(sealed, behind.first(), oldest_us) {
+                    Ok(true) => Some("they are older than what is kept"),
+                    Ok(false) => break,
+                    // One whose age cannot be read goes with the next.
+                    Err(Error::Damaged { .. }) => None,
+                    Err(e) => return Err(e),
+                }
             };
-            let bytes = sealed.bytes()?;
-            total = total.saturating_sub(bytes);
-            let (records, before) = expired.map_or((0, 0), |one| (one.records, one.bytes));
-            expired = Some(Expired {
-                below: Seq(behind.first()),
-                records: records + behind.first() - sealed.first(),
-                bytes: before + bytes,
-                why,
-            });
+            let taken = sealed.bytes()?;
+            total = total.saturating_sub(taken);
+            records += behind.first() - sealed.first();
+            bytes += taken;
+            expired = match why {
+                Some(why) => Some(Expired {
+                    below: Seq(behind.first()),
+                    records,
+                    bytes,
+                    why,
+                }),
+                None => expired,
+            };
         }
         Ok(expired)
     }
@@ -136,43 +147,44 @@ impl Reader {
     }
 
     /// Looks whether all volumes are there, and reads a sealed one from end to end, the `turn`th of them, counted round
-    /// and round. What is wrong, and where; `None` if all is well.
+    /// and round. Where something is wrong, and what.
     ///
     /// # Errors
     /// I/O: it could not be read, which says nothing about what is in it.
-    pub fn inspect(&self, turn: usize) -> Result<Option<(String, String)>, Error> {
+    pub fn inspect(&self, turn: usize) -> Result<Vec<(String, String)>, Error> {
         self.shelf.read_anew();
-        let found = |path: &Path, looked: Result<(), Error>| match looked {
-            Ok(()) => Ok(None),
-            Err(e @ Error::Damaged { .. }) => Ok(Some((path.display().to_string(), e.to_string()))),
-            Err(e) => Err(e),
-        };
-        if let bad @ Some(_) = found(self.shelf.dir(), self.check_beginning())? {
-            return Ok(bad);
-        }
-        let volumes = self.shelf.volumes();
-        let mut sealed = Vec::new();
-        for pair in volumes.windows(2) {
-            let [Volume::Sealed(volume), behind] = pair else {
-                continue;
-            };
-            let whole = check_seam(volume, behind.first());
-            if let bad @ Some(_) = found(volume.path(), whole)? {
-                return Ok(bad);
+        let row = self.shelf.row();
+        let mut bad = Vec::new();
+        let mut note = |path: &Path, looked: Result<(), Error>| match looked {
+            Err(e @ Error::Damaged { .. }) => {
+                bad.push((path.display().to_string(), e.to_string()));
+                Ok(())
             }
-            sealed.push((volume, behind.first()));
-        }
-        let Some((volume, end)) = sealed.get(turn.checked_rem(sealed.len()).unwrap_or(0)) else {
-            return Ok(None);
+            other => other,
         };
-        let read = self.survey(volume.first()..*end, |_| {});
-        found(volume.path(), read.into_result())
+        note(self.shelf.dir(), self.check_beginning())?;
+        let mut sealed = Vec::new();
+        for pair in row.windows(2) {
+            if let [Volume::Sealed(volume), behind] = pair {
+                note(volume.path(), check_seam(volume, behind.first()))?;
+                sealed.push((volume, behind.first()));
+            }
+        }
+        if let Some((volume, end)) = sealed.get(turn.checked_rem(sealed.len()).unwrap_or(0)) {
+            let read = self.survey(&row, volume.first()..*end, |_| {});
+            note(volume.path(), read.into_result())?;
+        }
+        Ok(bad)
     }
 
     /// Where the journal does not begin with its first record, one of its records tells why: old ones were removed, and
     /// a snapshot has what they came to; or it was damaged.
-    pub(super) fn check_beginning(&self) -> Result<(), Error> {
-        let first = self.first_seq();
+    ///
+    /// # Errors
+    /// `Damaged`: it has lost its beginning. I/O.
+    pub fn check_beginning(&self) -> Result<(), Error> {
+        let row = self.shelf.row();
+        let first = Seq(row.first());
         if first == Seq(1) {
             return Ok(());
         }
@@ -189,7 +201,7 @@ impl Reader {
                 return Err(Error::damaged(1, why));
             }
         }
-        if !snapshot::is_whole(self.shelf.dir(), first.0, self.shelf.anchor(first.0)?)? {
+        if !snapshot::is_whole(self.shelf.dir(), first.0, row.anchor(first.0)?)? {
             let why = "what the records before it came to is lost: its snapshot is none";
             return Err(Error::damaged(first.0, why));
         }

@@ -77,7 +77,7 @@ pub const OPEN: &[Case] = &[
     Case {
         what: "the open log is empty",
         damage: |files| cut(&files.open.join("db"), |_| 0),
-        verify: "it was on the disk, up to",
+        verify: "it has lost its beginning",
         recorded: QUARANTINED,
         kept: Kept::Sealed,
     },
@@ -98,7 +98,7 @@ pub const OPEN: &[Case] = &[
     Case {
         what: "the open log is gone",
         damage: |files| fs::remove_file(files.open.join("db")).unwrap(),
-        verify: "it was on the disk, up to",
+        verify: "it has lost its beginning",
         recorded: QUARANTINED,
         kept: Kept::Sealed,
     },
@@ -112,7 +112,7 @@ pub const OPEN: &[Case] = &[
     Case {
         what: "the open volume is empty",
         damage: |files| empty(&files.open),
-        verify: "it was on the disk, up to",
+        verify: "it has lost its beginning",
         recorded: QUARANTINED,
         kept: Kept::Sealed,
     },

@@ -1,11 +1,14 @@
 //! What is where in a journal's directory, and how what a crash left half done is finished.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::sync_dir;
 use crate::journal::error::Error;
+use crate::journal::sealed::Sealed;
 
 /// Volumes, by their first record.
 #[derive(Debug, Default)]
@@ -23,7 +26,12 @@ const MOVING: &str = "moving";
 
 /// The open volume that begins with the record `first`.
 pub(in crate::journal) fn open_path(dir: &Path, first: u64) -> PathBuf {
-    dir.join(format!("{first:020}"))
+    dir.join(open_name(first))
+}
+
+/// Its name in a journal.
+pub(in crate::journal) fn open_name(first: u64) -> String {
+    format!("{first:020}")
 }
 
 /// The same, damaged.
@@ -60,13 +68,23 @@ pub(in crate::journal) fn settle(dir: &Path) -> Result<Found, Error> {
     for path in std::mem::take(&mut found.leftover) {
         remove(&path)?;
     }
-    // A sealed volume is complete when it has its name, and its sled goes when another is there to be written to.
-    let doubles = found.open.clone().into_iter();
-    for (first, path) in
-        doubles.filter(|(first, _)| found.sealed.iter().any(|(other, _)| other == first))
-    {
-        found.open.retain(|(other, _)| *other != first);
-        remove(&path)?;
+    // A sealed volume is complete when it has its name, and then its sled goes; but not before it was looked at: this
+    // is the last moment at which there are two.
+    for (first, open) in std::mem::take(&mut found.open) {
+        let Some(at) = found.sealed.iter().position(|(other, _)| *other == first) else {
+            found.open.push((first, open));
+            continue;
+        };
+        let sealed = &found.sealed[at].1;
+        match Sealed::new(sealed.clone(), first, Arc::default()).read_through() {
+            Ok(_) => remove(&open)?,
+            Err(Error::Damaged { .. }) => {
+                remove(sealed)?;
+                found.sealed.remove(at);
+                found.open.push((first, open));
+            }
+            Err(e) => return Err(e),
+        }
     }
     for (first, path) in std::mem::take(&mut found.damaged) {
         let mut others = found.sealed.iter().chain(&found.open);
@@ -90,15 +108,28 @@ pub(in crate::journal) fn list(dir: &Path) -> Result<Found, Error> {
         let path = file.map_err(failed)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let (stem, kind) = name.split_once('.').unwrap_or((&name, ""));
-        let number = (stem.len() == 20)
-            .then(|| stem.parse::<u64>().ok())
-            .flatten();
+        let is_number = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
+        let number = is_number.then(|| stem.parse::<u64>().ok()).flatten();
         match (number, kind) {
             (Some(first), "vol") => found.sealed.push((first, path)),
             (Some(first), "") if path.is_dir() => found.open.push((first, path)),
             (Some(first), "damaged") => found.damaged.push((first, path)),
             (Some(_), "tmp" | "gone") => found.leftover.push(path),
             _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// All that is there, by name, but for the lock and what was set aside.
+pub(in crate::journal) fn everything(dir: &Path) -> Result<Vec<(OsString, PathBuf)>, Error> {
+    let failed = |e| Error::io("list", dir, e);
+    let mut found = Vec::new();
+    for file in dir.read_dir().map_err(failed)? {
+        let file = file.map_err(failed)?;
+        let name = file.file_name();
+        if name != "lock" && !name.to_string_lossy().starts_with("bad-") {
+            found.push((name, file.path()));
         }
     }
     Ok(found)
@@ -119,6 +150,8 @@ fn move_first_format(dir: &Path) -> Result<(), Error> {
         names.push("db".to_owned());
         for name in names {
             fs::rename(dir.join(&name), moving.join(&name)).map_err(failed)?;
+            #[cfg(test)]
+            crate::journal::tests::steps::reached();
         }
         sync_dir(&moving)?;
     }
@@ -134,12 +167,18 @@ pub(in crate::journal) fn remove(path: &Path) -> Result<(), Error> {
     let failed = |e| Error::io("remove", path, e);
     let removed = if path.is_dir() && path.extension().is_none() {
         let gone = path.with_extension("gone");
-        fs::rename(path, &gone).and_then(|()| fs::remove_dir_all(gone))
+        fs::rename(path, &gone).and_then(|()| {
+            #[cfg(test)]
+            crate::journal::tests::steps::reached();
+            fs::remove_dir_all(gone)
+        })
     } else if path.is_dir() {
         fs::remove_dir_all(path)
     } else {
         fs::remove_file(path)
     };
+    #[cfg(test)]
+    crate::journal::tests::steps::reached();
     match removed {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(failed(e)),
         _ => Ok(()),

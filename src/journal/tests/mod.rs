@@ -6,9 +6,12 @@ mod gone;
 mod kill;
 mod packing;
 pub(super) mod power;
+mod races;
 mod reading;
+pub(super) mod steps;
 mod streams;
 mod told;
+mod trouble;
 mod volumes;
 
 use std::ops::Range;
@@ -257,4 +260,16 @@ fn of_kind(reader: &Reader, kind: &str, range: Range<Seq>, order: Order) -> Vec<
             .map(Result::unwrap)
             .collect()
     }
+}
+
+/// The record `seq` tells that those before `below` are being removed.
+fn removed(seq: u64, below: u64) -> Record {
+    let mut removed = loud(seq);
+    removed.event = Event::RecordsRemoved {
+        below: Seq(below),
+        records: below - 1,
+        bytes: 1,
+        why: "they are old".to_owned(),
+    };
+    removed
 }

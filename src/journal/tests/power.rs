@@ -51,6 +51,7 @@ thread_local! {
 
 /// The journal has synced this file or directory.
 pub(in crate::journal) fn synced(path: &Path) {
+    steps::reached();
     DISK.with_borrow_mut(|disk| {
         let Some(disk) = disk else { return };
         let Ok(name) = path.strip_prefix(&disk.root) else {
@@ -75,6 +76,7 @@ pub(in crate::journal) fn synced(path: &Path) {
 
 /// The journal has given a synced file another name.
 pub(in crate::journal) fn renamed(from: &Path, to: &Path) {
+    steps::reached();
     DISK.with_borrow_mut(|disk| {
         let Some(disk) = disk else { return };
         let name = |path: &Path| path.strip_prefix(&disk.root).map(Path::to_owned);
@@ -115,7 +117,7 @@ fn told(seq: u64) -> Record {
 }
 
 /// In memory where that is possible: what is synced is for the model to know, and waiting for a disk adds nothing.
-fn place() -> tempfile::TempDir {
+pub(super) fn place() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 

@@ -66,7 +66,7 @@ proptest! {
         let report = journal.verify();
         prop_assert!(report.first_bad.is_none(), "{:?}", report);
         journal.flush_quiet().unwrap();
-        prop_assert_eq!(journal.fold::<Tally>().unwrap(), tally(&records));
+        prop_assert_eq!(journal.fold::<Tally>().unwrap().0, tally(&records));
         drop(journal);
         let reader = Reader::open(dir.path()).unwrap();
         is_read_as(&reader, &records, range.0..range.1);
@@ -202,8 +202,8 @@ fn a_start_reads_the_newest_snapshot_and_no_record_before_it() {
     fs::remove_file(dir.path().join(format!("{:020}.state", 601))).unwrap();
     let opened = Journal::open_or_salvage::<Tally>(dir.path(), "x").unwrap();
     let why = opened.damage.unwrap().why;
-    assert!(why.contains("what was before it is not known"), "{why}");
-    assert_eq!(opened.fold.records, 300);
+    assert!(why.contains("what it would tell is not known"), "{why}");
+    assert_eq!(opened.fold.records, 600);
     assert_eq!(opened.journal.next_seq(), Seq(901));
     drop(opened.journal);
     // With all records there it can be made again.
@@ -222,9 +222,9 @@ fn verify_reads_the_disk_and_not_what_was_read_before() {
     bytes[200] ^= 1;
     fs::write(&sealed, bytes).unwrap();
     assert_eq!(journal.verify().first_bad.unwrap().seq, Seq(1));
-    assert!(journal.inspect(0).unwrap().is_some());
-    assert!(journal.inspect(1).unwrap().is_none());
-    assert!(journal.inspect(2).unwrap().is_some());
+    assert!(!journal.inspect(0).unwrap().is_empty());
+    assert!(journal.inspect(1).unwrap().is_empty());
+    assert!(!journal.inspect(2).unwrap().is_empty());
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn old_volumes_go_and_the_rest_is_read_as_ever() {
         assert_eq!(journal.get(Seq(600)).unwrap(), None);
         let report = journal.verify();
         assert_eq!((report.first, report.records), (Some(Seq(601)), 300));
-        assert_eq!(journal.fold::<Tally>().unwrap(), tally(&stories(900)));
+        assert_eq!(journal.fold::<Tally>().unwrap().0, tally(&stories(900)));
         assert_eq!(journal.seek_time(0).unwrap(), Seq(601));
         let back = journal.records_rev(Seq(u64::MAX));
         assert_eq!(back.map(Result::unwrap).last().unwrap().seq, Seq(601));
