@@ -291,7 +291,9 @@ fn each(
     end: Seq,
     mut take: impl FnMut(Record) -> anyhow::Result<bool>,
 ) -> anyhow::Result<bool> {
-    for record in lent.reader.notable(kinds, from..end, Order::OldestFirst) {
+    let spans = lent.reader.spans(from).into_iter();
+    let spans = spans.map(|span| span.start..span.end.min(end));
+    for record in spans.flat_map(|span| lent.reader.notable(kinds, span, Order::OldestFirst)) {
         if lent.recalled.has_changed().unwrap_or(true) {
             bail!(AWAY);
         }

@@ -102,7 +102,7 @@ fn run<F: Fold>(
     while let Ok(Chore { what, done }) = queue.recv() {
         let result = match what {
             What::Seal => seal_all::<F>(reader, stop),
-            What::Trim(below) => reader.shelf.trim(below),
+            What::Trim(below) => trim::<F>(reader, below),
         };
         if let Err(error) = &result
             && !matches!(error, Error::Recalled)
@@ -117,6 +117,22 @@ fn run<F: Fold>(
             let _ = done.send(result);
         }
     }
+}
+
+/// Removes the volumes that end before `below`, once it is known what they come to.
+fn trim<F: Fold>(reader: &Reader, below: u64) -> Result<(), Error> {
+    let row = reader.shelf.row();
+    let firsts = row.iter().skip(1).map(Volume::first);
+    let Some(first) = firsts.take_while(|first| *first <= below).last() else {
+        return Ok(());
+    };
+    let (dir, anchor) = (reader.shelf.dir(), row.anchor(first)?);
+    if !snapshot::is_whole(dir, first, anchor)? {
+        // What of it cannot be read was told when the journal was opened.
+        let (fold, _) = reader.fold_to::<F>(first)?;
+        snapshot::write(dir, first, anchor, &fold)?;
+    }
+    reader.shelf.trim(below)
 }
 
 /// Seals every volume but the newest.

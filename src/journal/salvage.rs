@@ -27,6 +27,8 @@ use super::shelf::Shelf;
 use super::snapshot::{self, Fold};
 use super::store::Store;
 
+/// So many damaged parts are kept for whoever wants to look at them.
+const KEPT: usize = 8;
 /// More damage than one volume has, and the next that shows behind it.
 const TRIES: usize = 4;
 
@@ -140,9 +142,39 @@ fn set_aside(
     let beside = PathBuf::from(beside);
     let moved = fs::rename(&within, &beside).map(|()| beside.parent().map(sync_dir));
     sync_dir(dir)?;
-    match moved {
-        Ok(synced) => synced.unwrap_or(Ok(())).map(|()| beside),
-        Err(_) => Ok(within),
+    let place = match moved {
+        Ok(synced) => synced.unwrap_or(Ok(())).map(|()| beside)?,
+        Err(_) => within,
+    };
+    make_room(&place);
+    Ok(place)
+}
+
+/// Removes the oldest of those that were set aside before, so that damage that comes again and again does not fill the
+/// disk. What somebody renamed is his.
+fn make_room(newest: &Path) {
+    let stem = |path: &Path| {
+        let name = path.file_name()?.to_str()?;
+        let (stem, time) = name.rsplit_once('-')?;
+        Some((stem.to_owned(), time.parse::<u64>().ok()?))
+    };
+    let Some((of, _)) = stem(newest) else { return };
+    let beside = newest.parent().and_then(|parent| parent.read_dir().ok());
+    let mut all: Vec<_> = beside
+        .into_iter()
+        .flatten()
+        .filter_map(|file| {
+            let path = file.ok()?.path();
+            let (stem, time) = stem(&path)?;
+            (stem == of && path.is_dir()).then_some((time, path))
+        })
+        .collect();
+    all.sort();
+    for (_, path) in all.iter().rev().skip(KEPT) {
+        tracing::warn!(path = %path.display(), "the oldest damaged journal is removed: {KEPT} are kept");
+        if let Err(error) = layout::remove(path) {
+            tracing::warn!(%error, "it stays");
+        }
     }
 }
 

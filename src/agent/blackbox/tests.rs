@@ -315,3 +315,29 @@ fn the_queue_may_run_over() {
     catch_up(&mut world.writer());
     assert_eq!(world.written(), expected);
 }
+
+/// What cannot be read is passed over; what is behind it comes.
+#[test]
+fn a_damaged_volume_keeps_nothing_from_what_is_behind_it() {
+    let mut world = World::new();
+    let mut first = Vec::new();
+    for volume in 0..3 {
+        world.story.start(volume == 0);
+        let told = world.commit();
+        let journal = world.journal.as_mut().unwrap();
+        journal.rotate().unwrap();
+        first.push(told[0].seq);
+    }
+    let journal = world.journal.as_ref().unwrap();
+    journal.seal::<Recovered>().unwrap();
+    let place = world.dir.path().join("journal");
+    fs::write(place.join(format!("{:020}.vol", first[1].0)), "rubbish").unwrap();
+    let expected = world.expected();
+    catch_up(&mut world.writer());
+    let is_lost = |line: &String| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        (first[1].0..first[2].0).contains(&line["seq"].as_u64().unwrap())
+    };
+    let due: Vec<_> = expected.into_iter().filter(|line| !is_lost(line)).collect();
+    assert_eq!(world.written(), due);
+}

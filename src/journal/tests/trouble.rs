@@ -84,6 +84,44 @@ fn what_is_damaged_stays_within_where_it_cannot_be_moved_beside() {
 }
 
 #[test]
+fn what_was_set_aside_does_not_fill_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("journal");
+    fs::create_dir(dir.path().join("journal.bad-mine")).unwrap();
+    for time in 1..=12 {
+        written(&place, &stories(20));
+        fs::remove_file(first_volume(&place).join("db")).unwrap();
+        let (journal, damage) = salvaged(&place, &time.to_string()).unwrap();
+        assert!(damage.is_some());
+        drop(journal);
+        fs::remove_dir_all(&place).unwrap();
+    }
+    let names = dir.path().read_dir().unwrap();
+    let mut kept: Vec<_> = names
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    kept.sort();
+    let due = [10, 11, 12, 5, 6, 7, 8, 9].map(|time| format!("journal.bad-{time}"));
+    assert_eq!(kept[..8], due);
+    assert_eq!(kept[8..], ["journal.bad-mine"]);
+}
+
+/// The snapshot is all that stays of them.
+#[test]
+fn what_goes_has_been_folded_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = three(dir.path());
+    fs::write(dir.path().join(format!("{:020}.state", 301)), "rubbish").unwrap();
+    let committer = Committer::start::<Tally>(journal).unwrap();
+    committer.trim(Seq(301)).blocking_recv().unwrap().unwrap();
+    drop(committer.stop().unwrap());
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.first_seq(), Seq(301));
+    let before = reader.before_first::<Tally>().unwrap();
+    assert_eq!(before, tally(&stories(300)));
+}
+
+#[test]
 fn damage_in_the_oldest_volume_keeps_nothing_from_being_too_old() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = three(dir.path());
