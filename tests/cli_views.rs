@@ -311,6 +311,7 @@ fn verify_names_the_first_bad_record() {
         first: Some(Seq(1)),
         last: Some(Seq(1_234)),
         first_bad: None,
+        more_bad: Vec::new(),
     };
     let print = |line: &str, verified: &api::Verified| {
         let args: verify::VerifyArgs = parse(line).unwrap();
@@ -324,6 +325,10 @@ fn verify_names_the_first_bad_record() {
             seq: Seq(1_235),
             why: "checksum".to_owned(),
         }),
+        more_bad: vec![api::Bad {
+            seq: Seq(9_000),
+            why: "it is missing, up to 9100".to_owned(),
+        }],
         ..good.clone()
     };
     let (text, exit) = print("", &bad);
@@ -331,11 +336,12 @@ fn verify_names_the_first_bad_record() {
     insta::assert_snapshot!(text, @r"
     record 1235 is bad: checksum
     good before it: 1,234 records, 1 to 1234 in 56 packed blocks
+    record 9000 is bad, too: it is missing, up to 9100
     hint: When the agent starts, it sets aside what is damaged and goes on behind what is good.
     ");
     let (json, exit) = print("--output json", &bad);
     assert_eq!(exit, 3);
-    insta::assert_snapshot!(json, @r#"{"schema":1,"ok":false,"records":1234,"blocks":56,"first":1,"last":1234,"first_bad":{"seq":1235,"why":"checksum"}}"#);
+    insta::assert_snapshot!(json, @r#"{"schema":1,"ok":false,"records":1234,"blocks":56,"first":1,"last":1234,"first_bad":{"seq":1235,"why":"checksum"},"more_bad":[{"seq":9000,"why":"it is missing, up to 9100"}]}"#);
 }
 
 #[test]

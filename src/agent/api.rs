@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Error, Reader, VolumeStats};
+use crate::journal::{Error, Reader, VolumeStats, verify};
 use crate::model::event::RedisRequest;
 use crate::model::record::Seq;
 use crate::views::json::SCHEMA;
@@ -103,6 +103,9 @@ pub struct Verified {
     pub last: Option<Seq>,
     /// The first that is bad.
     pub first_bad: Option<Bad>,
+    /// The first that is bad in each volume behind that.
+    #[serde(default)]
+    pub more_bad: Vec<Bad>,
 }
 
 /// A bad record.
@@ -121,25 +124,31 @@ impl Verified {
     /// I/O.
     pub fn of(reader: &Reader) -> Result<Self, Error> {
         let report = reader.verify();
-        // Else it was not read to its end.
-        reader.lent()?;
+        let bad = |bad: verify::Bad| Bad {
+            seq: bad.seq,
+            why: bad.why,
+        };
         let first_bad = match reader.check_beginning() {
             Err(Error::Damaged { seq, why }) => Some(Bad {
                 seq: seq.unwrap_or(Seq(1)),
                 why,
             }),
             Err(error) => return Err(error),
-            Ok(()) => report.first_bad.map(|bad| Bad {
-                seq: bad.seq,
-                why: bad.why,
-            }),
+            Ok(()) => report.first_bad.map(bad),
         };
+        let behind = first_bad
+            .as_ref()
+            .map(|first| reader.verify_behind(first.seq));
+        let more_bad = behind.into_iter().flatten().map(bad).collect();
+        // Else it was not read to its end.
+        reader.lent()?;
         Ok(Self {
             records: report.records,
             blocks: report.blocks,
             first: report.first,
             last: report.last,
             first_bad,
+            more_bad,
         })
     }
 }

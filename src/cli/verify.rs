@@ -12,8 +12,8 @@ use crate::views::json::SCHEMA;
 
 /// Check that no record of the journal was altered or lost
 ///
-/// Each record carries a hash of itself and of the record before it. Exit status: 3 if one is bad; the first
-/// is named.
+/// Each record carries a hash of itself and of the record before it. Exit status: 3 if one is bad; the first is named,
+/// and the first in each volume of the journal behind that.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
     /// How to print it
@@ -52,6 +52,9 @@ fn table(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
         Some(Bad { seq, why }) => {
             writeln!(out, "record {seq} is bad: {}", plain(why))?;
             writeln!(out, "good before it: {read}")?;
+            for Bad { seq, why } in &verified.more_bad {
+                writeln!(out, "record {seq} is bad, too: {}", plain(why))?;
+            }
             writeln!(
                 out,
                 "hint: When the agent starts, it sets aside what is damaged and goes on behind what is good."
@@ -70,6 +73,7 @@ struct VerifiedJson<'a> {
     first: Option<Seq>,
     last: Option<Seq>,
     first_bad: Option<&'a Bad>,
+    more_bad: &'a [Bad],
 }
 
 impl<'a> From<&'a Verified> for VerifiedJson<'a> {
@@ -83,6 +87,7 @@ impl<'a> From<&'a Verified> for VerifiedJson<'a> {
             first: verified.first,
             last: verified.last,
             first_bad,
+            more_bad: &verified.more_bad,
         }
     }
 }

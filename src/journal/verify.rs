@@ -179,6 +179,19 @@ impl Reader {
         }
     }
 
+    /// The first thing that is wrong in each volume behind the one that `seq` belongs to: damage in one of them hides
+    /// none in another.
+    #[must_use]
+    pub fn verify_behind(&self, seq: Seq) -> Vec<Bad> {
+        let row = self.shelf.row();
+        let rest = seq.0.saturating_add(1)..self.tail().first;
+        let within = row.within(&rest, Order::OldestFirst).into_iter();
+        within
+            .filter(|(volume, keys)| keys.start == volume.first())
+            .filter_map(|(_, keys)| self.survey(&row, keys, |_| {}).first_bad)
+            .collect()
+    }
+
     /// Reads the records in `keys`, where volumes begin and end, up to the first thing that is wrong.
     pub(super) fn survey(
         &self,

@@ -85,3 +85,18 @@ fn time_is_found_around_a_volume_that_cannot_be_read() {
         assert_eq!(read, good);
     }
 }
+
+#[test]
+fn damage_hides_no_other_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(three(dir.path()));
+    for first in [1, 301] {
+        fs::write(dir.path().join(format!("{first:020}.vol")), "rubbish").unwrap();
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let first = reader.verify().first_bad.unwrap();
+    let behind = reader.verify_behind(first.seq);
+    let behind: Vec<_> = behind.into_iter().map(|bad| bad.seq).collect();
+    assert_eq!((first.seq, behind), (Seq(1), vec![Seq(301)]));
+    assert!(reader.verify_behind(Seq(301)).is_empty());
+}
