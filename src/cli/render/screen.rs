@@ -66,7 +66,7 @@ impl Screen {
                     clock_offset(offset)
                 )
             }
-            Err(_) => rfc3339.to_owned(),
+            Err(_) => super::plain(rfc3339).into_owned(),
         }
     }
 }
