@@ -117,6 +117,47 @@ fn what_is_left_half_done_twice_is_done_once() {
     });
 }
 
+/// A kill within a write leaves a beginning of it. Wherever that ends, each line is there once, and at once.
+#[test]
+fn a_write_that_was_cut_anywhere_is_completed_once() {
+    let stamped = At {
+        wall_us: 17,
+        mono_us: 4,
+        boot: this_boot(&World::new()),
+    };
+    let write = |world: &World| {
+        let mut dead = Writer::keeping(&world.path("spool"), &world.path("fifo"));
+        let lines = [&b"one"[..], b"two"].map(|line| Line::new(stamped, Source::Fifo, line));
+        dead.append(&lines).expect("appended");
+        let segment = world.path("spool/notify-0000000000000001.spool");
+        let length = fs::metadata(&segment).expect("is there").len();
+        (segment, length)
+    };
+    let (_, whole) = write(&World::new());
+    for cut in (0..=whole).rev() {
+        let world = World::new();
+        let (segment, _) = write(&world);
+        let file = fs::File::options().write(true).open(segment);
+        file.expect("opens").set_len(cut).expect("cut");
+        drop(world.follow());
+        let mut keepalived = world.keepalived();
+        let half_done = format!("one\ntwo\n{}", mark(stamped));
+        let _follower = world.follow();
+        let mut due = vec![b"one".to_vec(), b"two".to_vec()];
+        for (written, more) in [(&half_done[..], None), ("three\n", Some(b"three"))] {
+            keepalived.write_all(written.as_bytes()).expect("room");
+            eventually("the FIFO is empty", || {
+                ioctl_fionread(&keepalived).ok().filter(|n| *n == 0)
+            });
+            due.extend(more.map(|line| line.to_vec()));
+            let frames = world.frames();
+            let is_line = |frame: &&Frame| matches!(frame, Frame::Line { .. });
+            let lines: Vec<_> = frames.iter().filter(is_line).map(text).collect();
+            assert_eq!(lines, due, "cut to {cut} of {whole}");
+        }
+    }
+}
+
 /// The boot as `rha-event` stamps it.
 fn this_boot(world: &World) -> rha::model::time::BootId {
     let other = World::new();

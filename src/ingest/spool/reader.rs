@@ -180,18 +180,24 @@ impl Reader {
         Ok(true)
     }
 
-    /// Takes the entire lines out of a chunk. `false` if there is none.
+    /// Takes the entire lines out of a chunk. `false` if there is none. A frame that lacks its newline only was cut off
+    /// there, for nobody was writing any more; it counts, as it does for the follower ([`super::count`]).
     fn take(&mut self, chunk: &[u8], max: usize, out: &mut Vec<Frame>) -> bool {
         let start = self.at.offset;
         let mut used = 0;
         for text in chunk.split_inclusive(|b| *b == b'\n') {
-            if out.len() >= max || !text.ends_with(b"\n") {
+            if out.len() >= max {
+                break;
+            }
+            let body = text.strip_suffix(b"\n");
+            let decoded = decode(body.unwrap_or(text));
+            if body.is_none() && !matches!(decoded, Decoded::Line(_)) {
                 break;
             }
             let is_header = self.at.offset == 0 && header_format(text).is_some();
             used += text.len();
             self.at.offset = start + used as u64;
-            match decode(&text[..text.len() - 1]) {
+            match decoded {
                 Decoded::Line(line) => out.push(frame(self.at, line)),
                 Decoded::Junk if !is_header => self.damaged(text.len() as u64, out),
                 Decoded::Junk | Decoded::Blank => {}
