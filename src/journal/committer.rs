@@ -140,7 +140,8 @@ fn run(mut journal: Journal, queue: &Receiver<Job>, keeper: &Keeper) -> Ending {
                 .flatten();
         }
         let calm = group.iter().all(|record| record.decision.is_empty());
-        if let Some(why) = keeper.damage() {
+        // Not while something goes on: the newest volume is well.
+        if calm && let Some(why) = keeper.damage() {
             journal.closed.get_or_insert_with(|| why.clone());
         }
         if !waiting.is_empty() {

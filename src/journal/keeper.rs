@@ -11,7 +11,7 @@ use super::dir::layout;
 use super::error::Error;
 use super::index::Order;
 use super::reader::Reader;
-use super::row::Volume;
+use super::row::{Row, Volume};
 use super::seal::Press;
 use super::snapshot::{self, Fold};
 
@@ -101,16 +101,17 @@ fn run<F: Fold>(
 ) {
     while let Ok(Chore { what, done }) = queue.recv() {
         let result = match what {
-            What::Seal => seal_all::<F>(reader, stop),
+            What::Seal => seal_all::<F>(reader, stop).inspect_err(|error| {
+                if matches!(error, Error::Damaged { .. }) {
+                    damage.get_or_init(|| error.to_string());
+                }
+            }),
             What::Trim(below) => trim::<F>(reader, below),
         };
         if let Err(error) = &result
             && !matches!(error, Error::Recalled)
         {
             tracing::warn!(%error, "a volume of the journal cannot be sealed or removed");
-            if matches!(error, Error::Damaged { .. }) {
-                damage.get_or_init(|| error.to_string());
-            }
         }
         if let Some(done) = done {
             // Who asked may be gone.
@@ -126,13 +127,22 @@ fn trim<F: Fold>(reader: &Reader, below: u64) -> Result<(), Error> {
     let Some(first) = firsts.take_while(|first| *first <= below).last() else {
         return Ok(());
     };
-    let (dir, anchor) = (reader.shelf.dir(), row.anchor(first)?);
-    if !snapshot::is_whole(dir, first, anchor)? {
-        // What of it cannot be read was told when the journal was opened.
-        let (fold, _) = reader.fold_to::<F>(first)?;
-        snapshot::write(dir, first, anchor, &fold)?;
+    match fold_before::<F>(reader, &row, first) {
+        // Where the volume that stays cannot be read itself, nobody can go on from what was before it.
+        Ok(()) | Err(Error::Damaged { .. }) => reader.shelf.trim(below),
+        Err(e) => Err(e),
     }
-    reader.shelf.trim(below)
+}
+
+/// Makes the snapshot before `first`, where a volume begins, if there is none.
+fn fold_before<F: Fold>(reader: &Reader, row: &Row, first: u64) -> Result<(), Error> {
+    let (dir, anchor) = (reader.shelf.dir(), row.anchor(first)?);
+    if snapshot::is_whole(dir, first, anchor)? {
+        return Ok(());
+    }
+    // What of it cannot be read was told when the journal was opened.
+    let (fold, _) = reader.fold_to::<F>(first)?;
+    snapshot::write(dir, first, anchor, &fold)
 }
 
 /// Seals every volume but the newest.

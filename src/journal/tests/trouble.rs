@@ -122,6 +122,19 @@ fn what_goes_has_been_folded_before() {
 }
 
 #[test]
+fn a_damaged_volume_keeps_nothing_before_it_from_going_and_the_journal_from_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = three(dir.path());
+    fs::write(dir.path().join(format!("{:020}.vol", 301)), "rubbish").unwrap();
+    journal.shelf.read_anew();
+    let committer = Committer::start::<Tally>(journal).unwrap();
+    committer.trim(Seq(301)).blocking_recv().unwrap().unwrap();
+    let taken = committer.commit(vec![loud(901)]).blocking_recv().unwrap();
+    assert!(taken.is_ok(), "{taken:?}");
+    assert_eq!(committer.reader().first_seq(), Seq(301));
+}
+
+#[test]
 fn damage_in_the_oldest_volume_keeps_nothing_from_being_too_old() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = three(dir.path());
