@@ -10,7 +10,7 @@ use super::block::Block;
 use super::codec::{Chain, Entry, Hash};
 use super::error::Error;
 use super::frames::Frames;
-use super::index::{self, Order};
+use super::index::{self, Order, kind_index};
 use super::records::{Records, RecordsRev, begin, chain_to};
 use super::row::{Row, Volume};
 use super::shelf::Shelf;
@@ -227,6 +227,18 @@ impl Reader {
     #[must_use]
     pub fn notable(&self, kinds: &[u8], range: Range<Seq>, order: Order) -> index::Notable {
         index::Notable::new(self.clone(), kinds, range, order)
+    }
+
+    /// The newest record of any of these kinds (words of `Event::KINDS`).
+    ///
+    /// # Errors
+    /// Damage on the way to it, I/O.
+    pub fn newest_of(&self, kinds: &[&str]) -> Result<Option<Record>, Error> {
+        let kinds: Vec<u8> = kinds.iter().filter_map(|kind| kind_index(kind)).collect();
+        let all = Seq(1)..self.next_seq();
+        self.notable(&kinds, all, Order::NewestFirst)
+            .next()
+            .transpose()
     }
 
     /// The entries from the one that holds `from` on, as they are stored, for another process.

@@ -20,7 +20,7 @@
 mod entries;
 mod guard;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -44,8 +44,9 @@ const META_ANCHOR: &str = "anchor";
 pub(super) struct Store {
     dir: PathBuf,
     trees: Trees,
-    /// sled's log, for the sync that sled leaves out.
+    /// sled's log, for the sync that sled leaves out, and which file that is: device and inode.
     log: File,
+    id: (u64, u64),
 }
 
 #[derive(Debug)]
@@ -65,11 +66,13 @@ impl Store {
         remove_snapshots(dir, ".generating")?;
         let trees = open_trees(dir)?;
         let log_path = dir.join("db");
-        let log = File::open(&log_path).map_err(|e| Error::io("open", &log_path, e))?;
+        let opened = File::open(&log_path).and_then(|log| Ok((id(&log.metadata()?), log)));
+        let (id, log) = opened.map_err(|e| Error::io("open", &log_path, e))?;
         let store = Self {
             dir: dir.to_owned(),
             trees,
             log,
+            id,
         };
         store.check_format()?;
         Ok(store)
@@ -150,8 +153,7 @@ impl Store {
 
     /// What is written to a file that was removed, or moved away, is on the disk and yet nowhere.
     fn is_in_place(&self) -> io::Result<()> {
-        let (there, ours) = (self.dir.join("db").metadata()?, self.log.metadata()?);
-        if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) {
+        if id(&self.dir.join("db").metadata()?) == self.id {
             Ok(())
         } else {
             Err(io::Error::other("another file was put in its place"))
@@ -262,6 +264,10 @@ impl Store {
     pub(super) fn set_format(&self, format: u8) -> Result<(), Error> {
         self.set_meta(META_FORMAT, &[format])
     }
+}
+
+fn id(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 fn notable_key(kind: u8, seq: u64) -> [u8; 9] {

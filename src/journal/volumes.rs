@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::model::event::Event;
 use crate::model::record::Seq;
 
+use super::codec::Chain;
 use super::error::Error;
-use super::index::{Order, kind_index};
 use super::reader::Reader;
 use super::row::Volume;
 use super::sealed::Sealed;
@@ -188,11 +188,9 @@ impl Reader {
         if first == Seq(1) {
             return Ok(());
         }
-        let kinds = ["records-removed", "journal-quarantined", "volume-damaged"];
-        let kinds: Vec<u8> = kinds.into_iter().filter_map(kind_index).collect();
-        let all = first..self.next_seq();
-        let newest = self.notable(&kinds, all, Order::NewestFirst).next();
-        match newest.transpose()?.map(|record| record.event) {
+        let newest =
+            self.newest_of(&["records-removed", "journal-quarantined", "volume-damaged"])?;
+        match newest.map(|record| record.event) {
             Some(Event::RecordsRemoved { below, .. }) if below >= first => {}
             Some(Event::JournalQuarantined { .. } | Event::VolumeDamaged { .. }) => return Ok(()),
             _ => {
@@ -211,10 +209,6 @@ impl Reader {
 
 /// The next volume begins where this one ends.
 fn check_seam(volume: &Sealed, next: u64) -> Result<(), Error> {
-    let end = volume.index()?.next;
-    if end == next {
-        return Ok(());
-    }
-    let why = format!("it is missing, up to {}", next.saturating_sub(1));
-    Err(Error::damaged(end, why))
+    let index = volume.index()?;
+    Chain::behind(index.hash, Some(index.next)).check_due(next)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::files;
-use crate::journal::{Error, Order, Reader, kind_index};
+use crate::journal::{Error, Reader};
 use crate::model::record::Seq;
 use crate::views::line::Mark;
 use crate::views::timestamp;
@@ -54,15 +54,8 @@ pub(super) fn is_from(reader: &Reader, mark: Mark) -> Result<bool, Error> {
 
 /// The journal has a record, younger than that line, of the damage that came between.
 fn is_told(reader: &Reader, line: Mark) -> Result<bool, Error> {
-    let kinds: Vec<u8> = ["journal-quarantined", "volume-damaged"]
-        .into_iter()
-        .filter_map(kind_index)
-        .collect();
-    let all = Seq(1)..reader.next_seq();
-    let newest = reader.notable(&kinds, all, Order::NewestFirst).next();
-    Ok(newest
-        .transpose()?
-        .is_some_and(|record| record.at.wall_us >= line.at.wall_us))
+    let newest = reader.newest_of(&["journal-quarantined", "volume-damaged"])?;
+    Ok(newest.is_some_and(|record| record.at.wall_us >= line.at.wall_us))
 }
 
 /// Where a journal that lost its end goes on otherwise than these lines, which are of one journal: behind the last
