@@ -56,13 +56,15 @@ pub enum Kept {
 pub struct Case {
     pub what: &'static str,
     pub damage: fn(&Files),
-    /// What `rha verify` says of it; empty if nothing is wrong.
+    /// What `rha verify` says of it.
     pub verify: &'static str,
     /// What a starting agent records about it; empty if nothing that it needs is gone.
     pub recorded: &'static str,
     pub kept: Kept,
 }
 
+/// What `rha verify` says of a journal that lacks nothing.
+pub const SOUND: &str = "520 records, 1 to 520 in 28 packed blocks: every hash holds";
 pub const QUARANTINED: &str = "journal-quarantined";
 pub const DAMAGED: &str = "volume-damaged";
 
@@ -84,14 +86,14 @@ pub const OPEN: &[Case] = &[
     Case {
         what: "a bit of the open log is another",
         damage: |files| flip(&files.open.join("db"), |length| length / 2),
-        verify: "record",
+        verify: "it was on the disk, up to 520, and is gone",
         recorded: QUARANTINED,
         kept: Kept::Sealed,
     },
     Case {
         what: "a page of the open log is zeros",
         damage: |files| overwrite(&files.open.join("db"), |length| length / 3, &[0; 4096]),
-        verify: "record",
+        verify: "it was on the disk, up to 520, and is gone",
         recorded: QUARANTINED,
         kept: Kept::Sealed,
     },
@@ -119,14 +121,14 @@ pub const OPEN: &[Case] = &[
     Case {
         what: "sled's settings are garbled",
         damage: |files| fs::write(files.open.join("conf"), "rubbish").unwrap(),
-        verify: "",
+        verify: SOUND,
         recorded: "",
         kept: Kept::All,
     },
     Case {
         what: "sled's settings are gone",
         damage: |files| fs::remove_file(files.open.join("conf")).unwrap(),
-        verify: "",
+        verify: SOUND,
         recorded: "",
         kept: Kept::All,
     },
@@ -136,7 +138,7 @@ pub const SEALED: &[Case] = &[
     Case {
         what: "the first byte of a sealed volume is another",
         damage: |files| flip(&files.volumes[0], |_| 0),
-        verify: "record 1 is bad",
+        verify: "it does not begin as one",
         recorded: "",
         kept: Kept::BehindTheFirst,
     },
@@ -150,28 +152,28 @@ pub const SEALED: &[Case] = &[
     Case {
         what: "a bit of a sealed volume's index is another",
         damage: |files| flip(&files.volumes[1], |length| length - 60),
-        verify: "record",
+        verify: "its index is not what was written",
         recorded: "",
         kept: Kept::ButTheSecond,
     },
     Case {
         what: "the last bit of a sealed volume is another",
         damage: |files| flip(&files.volumes[1], |length| length - 1),
-        verify: "record",
+        verify: "it does not end as one",
         recorded: "",
         kept: Kept::ButTheSecond,
     },
     Case {
         what: "a sealed volume is cut in the middle",
         damage: |files| cut(&files.volumes[1], |length| length / 2),
-        verify: "record",
+        verify: "it does not end as one",
         recorded: "",
         kept: Kept::ButTheSecond,
     },
     Case {
         what: "a sealed volume is empty",
         damage: |files| cut(&files.volumes[0], |_| 0),
-        verify: "record 1 is bad",
+        verify: "it cannot be read at byte 0",
         recorded: "",
         kept: Kept::BehindTheFirst,
     },
@@ -180,7 +182,7 @@ pub const SEALED: &[Case] = &[
         damage: |files| {
             fs::copy(&files.volumes[0], &files.volumes[1]).unwrap();
         },
-        verify: "record",
+        verify: "it is another than its name says",
         recorded: "",
         kept: Kept::ButTheSecond,
     },
@@ -204,35 +206,35 @@ pub const BESIDE: &[Case] = &[
     Case {
         what: "the snapshot is gone",
         damage: |files| fs::remove_file(&files.state).unwrap(),
-        verify: "",
+        verify: SOUND,
         recorded: "",
         kept: Kept::All,
     },
     Case {
         what: "a bit of the snapshot is another",
         damage: |files| flip(&files.state, |length| length / 2),
-        verify: "",
+        verify: SOUND,
         recorded: "",
         kept: Kept::All,
     },
     Case {
         what: "the snapshot is something else",
         damage: |files| fs::write(&files.state, "rubbish").unwrap(),
-        verify: "",
+        verify: SOUND,
         recorded: "",
         kept: Kept::All,
     },
     Case {
         what: "the mark is gone",
         damage: |files| fs::remove_file(files.journal.join("mark")).unwrap(),
-        verify: "",
+        verify: SOUND,
         recorded: "",
         kept: Kept::All,
     },
     Case {
         what: "the mark is rubbish",
         damage: |files| fs::write(files.journal.join("mark"), "rubbish, and more of it").unwrap(),
-        verify: "",
+        verify: SOUND,
         recorded: "",
         kept: Kept::All,
     },
