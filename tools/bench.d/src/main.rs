@@ -2,6 +2,7 @@
 //!
 //! Started by `tools/bench`, which builds it and gives it a directory that goes when it ends.
 
+mod agent;
 mod append;
 // The stories that the library's own tests are told; this needs some of them only.
 #[allow(dead_code, clippy::unwrap_used)]
@@ -50,6 +51,9 @@ enum Verb {
     /// A journal that is there: started by `journal`, for the memory of a process of its own
     #[command(hide = true)]
     Look { path: PathBuf },
+    /// An agent, started by `journal` for its memory
+    #[command(hide = true)]
+    Agent { state: PathBuf },
 }
 
 fn main() -> Result<()> {
@@ -62,6 +66,7 @@ fn main() -> Result<()> {
             }
         }
         Verb::Look { path } => say(&volume::look(&path)?.to_string()),
+        Verb::Agent { state } => agent::run(&state)?,
     }
     Ok(())
 }

@@ -57,6 +57,7 @@ impl Table {
             ("first open, verified and folded", "first_open_ms", "ms"),
             ("open, verified and folded", "open_ms", "ms"),
             ("memory when just opened", "rss_mib", "MiB"),
+            ("the agent's memory", "agent_rss_mib", "MiB"),
             ("replay", "replay_per_second", "/s"),
             (
                 "the last 50 records without quiet checks",

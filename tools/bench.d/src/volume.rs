@@ -13,6 +13,7 @@ use rha::replay::{Recovered, rerun};
 use rha::views::history::Filter;
 use serde_json::{Value, json};
 
+use crate::agent;
 use crate::records::Told;
 use crate::report::{Table, talk};
 use crate::stats::{Times, round};
@@ -26,7 +27,8 @@ const LOOK: u64 = 1024;
 /// Writes `count` records one by one, as the agent does, and has a child read them.
 pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
     talk(&format!("{count} records"));
-    let path = dir.join(format!("records-{count}"));
+    let state = dir.join(format!("records-{count}"));
+    let path = state.join("journal");
     let begun = Instant::now();
     let written = write(&path, count)?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -34,8 +36,9 @@ pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
     for _ in 0..OPENS {
         children.push(look_in_child(&path)?);
     }
+    let agent_rss_mib = round(agent::rss_mib(&state)?);
     let sealed = seal_all(&path)?;
-    std::fs::remove_dir_all(&path)?;
+    std::fs::remove_dir_all(&state)?;
 
     let number = |child: &Value, key: &str| child[key].as_f64().unwrap_or(f64::NAN);
     let median = |key: &str| {
@@ -57,6 +60,7 @@ pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
         "first_open_ms": number(&children[0], "open_ms"),
         "open_ms": median("open_ms"),
         "rss_mib": median("rss_mib"),
+        "agent_rss_mib": agent_rss_mib,
         "replay_per_second": median("replay_per_second"),
         "history_50_ms": median("history_ms"),
         "history_50_quiet_ms": median("history_quiet_ms"),
@@ -131,7 +135,7 @@ pub fn look(path: &Path) -> Result<Value> {
     let opened = open.take(|| Journal::open_or_salvage::<Recovered>(path, "bench"))?;
     anyhow::ensure!(opened.damage.is_none(), "it is damaged");
     let journal = opened.journal;
-    let rss_mib = rss_kib()? / 1024.0;
+    let rss_mib = rss_kib("self")? / 1024.0;
     let mut history = [Times::default(), Times::default()];
     for _ in 0..15 {
         for (quiet, times) in [false, true].into_iter().zip(&mut history) {
@@ -169,9 +173,10 @@ pub fn look(path: &Path) -> Result<Value> {
     }))
 }
 
-fn rss_kib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+/// Of a process; "self" for this one.
+pub fn rss_kib(process: &str) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let digits = line.and_then(|line| line.split_whitespace().next());
-    Ok(digits.context("no VmRSS in /proc/self/status")?.parse()?)
+    Ok(digits.context("no VmRSS in /proc")?.parse()?)
 }
