@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -178,6 +178,8 @@ fn this_boot(world: &World) -> rha::model::time::BootId {
 #[test]
 fn each_line_is_taken_in_once_whoever_is_killed() {
     const LINES: usize = 20_000;
+    /// Between two kills at most, however slowly followers start.
+    const STRETCH: usize = 800;
     let seed = std::env::var("RHA_SEED").ok().and_then(|s| s.parse().ok());
     let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761);
     println!("seed {seed}");
@@ -186,12 +188,15 @@ fn each_line_is_taken_in_once_whoever_is_killed() {
     let mut keepalived = world.keepalived();
     let is_written = AtomicBool::new(false);
     let (mut random, mut pace, mut whims) = (Random(seed), Random(seed ^ 1), Random(seed ^ 2));
-    let mut kills = 0;
+    let kills = AtomicUsize::new(0);
     let (got, removed) = thread::scope(|scope| {
         let mut follower = first;
         let agent = scope.spawn(|| take_in_and_crash(&world, LINES, &mut whims));
         scope.spawn(|| {
-            for line in numbered(0..LINES) {
+            for (number, line) in numbered(0..LINES).iter().enumerate() {
+                eventually("it is killed again", || {
+                    (kills.load(Ordering::SeqCst) >= number / STRETCH).then_some(())
+                });
                 let line = [&line[..], b"\n"].concat();
                 eventually("there is room", || keepalived.write_all(&line).ok());
                 if pace.below(4) == 0 {
@@ -203,11 +208,12 @@ fn each_line_is_taken_in_once_whoever_is_killed() {
         while !is_written.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_micros(random.below(15_000)));
             drop(follower);
-            kills += 1;
+            kills.fetch_add(1, Ordering::SeqCst);
             follower = world.follow();
         }
         agent.join().expect("takes all in")
     });
+    let kills = kills.into_inner();
     assert!(kills > 20 && removed > 3, "{kills} kills, {removed} gone");
     let first_wrong = got
         .iter()
