@@ -17,6 +17,7 @@ pub(crate) mod samples;
 mod tests;
 pub mod v1;
 pub mod v2;
+pub mod v3;
 
 /// Decodes the body of an entry of any known format.
 ///
@@ -26,6 +27,7 @@ pub fn decode(format: u8, body: &[u8]) -> Result<Entry, Error> {
     match format {
         1 => v1::decode(body),
         2 => v2::decode(body),
+        3 => v3::decode(body),
         0 => Err(Error::Damaged {
             seq: None,
             why: "format 0 was never written".to_owned(),
@@ -40,5 +42,5 @@ pub fn decode(format: u8, body: &[u8]) -> Result<Entry, Error> {
 /// Is the chain of this format drawn through each check of a block, instead of around the block?
 #[must_use]
 pub fn links_checks(format: u8) -> bool {
-    format == 2
+    format >= 2
 }

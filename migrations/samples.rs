@@ -1,4 +1,4 @@
-//! One value of every variant that is stored in format 1.
+//! One value of every variant that is stored, in the order in which they came to be.
 
 use std::borrow::Cow;
 
@@ -17,8 +17,12 @@ use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject, VrrpSta
 
 /// A record of every event, in stored order; effects, outcomes and notes are spread over them.
 pub(crate) fn samples() -> Vec<Record> {
-    let mut decisions = decisions().into_iter();
-    let events = events().into_iter().enumerate();
+    let (mut decisions, mut events) = (decisions(), events());
+    decisions.resize(events.len(), Decision::default());
+    decisions.push(decision_of_format_3());
+    events.extend(events_of_format_3());
+    let mut decisions = decisions.into_iter();
+    let events = events.into_iter().enumerate();
     let records = events.map(|(index, event)| Record {
         seq: Seq(index as u64 + 1),
         at: at(index as u64),
@@ -132,7 +136,7 @@ fn operator() -> Operator {
 fn settings() -> Settings {
     Settings {
         node: "lvs1".to_owned(),
-        rank: 0,
+        above: Vec::new(),
         peers: vec!["lvs2".to_owned(), "lvs3".to_owned()],
         own: endpoint("192.168.192.37"),
         vip: endpoint("192.168.192.161"),
@@ -141,6 +145,10 @@ fn settings() -> Settings {
         rise: 3,
         fall_on: Grade::ALL.to_vec(),
         bias: 50,
+        // What those formats are read as that did not have these.
+        prefer_availability: true,
+        last_primary_ms: 0,
+        kill_hung: false,
         drain_ms: 3_000,
         negotiation_ms: 2_000,
         retry_ms: 200,
@@ -290,6 +298,68 @@ fn later_events() -> Vec<Event> {
         },
     ]);
     events
+}
+
+/// What is stored since format 3.
+fn events_of_format_3() -> Vec<Event> {
+    let switchover = |to: Option<&str>| Event::SwitchoverAsked {
+        to: to.map(str::to_owned),
+        within_ms: 5_000,
+        operator: operator(),
+    };
+    vec![
+        Event::PeerAdvertised {
+            peer: "lvs2".to_owned(),
+            heard: false,
+        },
+        switchover(Some("lvs2")),
+        switchover(None),
+        Event::Configured(Settings {
+            above: vec!["lvs2".to_owned()],
+            prefer_availability: false,
+            last_primary_ms: 30_000,
+            kill_hung: true,
+            ..settings()
+        }),
+        Event::DeadlinePassed {
+            deadline: Deadline::Apart,
+        },
+        Event::DeadlinePassed {
+            deadline: Deadline::LastPrimary,
+        },
+        Event::OperatorAsked {
+            request: RedisRequest::Promote,
+            operator: operator(),
+        },
+    ]
+}
+
+fn decision_of_format_3() -> Decision {
+    let to = || "lvs2".to_owned();
+    Decision {
+        effects: vec![
+            Effect::KillRedis { pid: 4711 },
+            Effect::HandOver {
+                to: to(),
+                within_ms: 5_000,
+            },
+            Effect::LetGo {
+                to: to(),
+                within_ms: 5_000,
+            },
+            Effect::SendAlarm {
+                sink: "ops".to_owned(),
+                alarm: Alarm {
+                    incident: Seq(6),
+                    kind: AlarmKind::OlderCopy,
+                    status: AlarmStatus::Raised,
+                    title: "an older copy".to_owned(),
+                    content: "it lacks 17 bytes".to_owned(),
+                },
+            },
+        ],
+        ..Decision::default()
+    }
 }
 
 fn operators_events() -> impl Iterator<Item = Event> {

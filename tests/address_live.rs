@@ -163,6 +163,7 @@ async fn the_watch_sees_the_vip_on_its_interface_only() {
 fn executor(dir: &std::path::Path) -> (Executor, mpsc::Receiver<Incoming>) {
     let (events, outcomes) = mpsc::channel(64);
     let config = InstanceConfig {
+        peers: std::collections::BTreeMap::new(),
         name: "cache".to_owned(),
         vip: VIP.parse().unwrap(),
         interface: "eth9".to_owned(),

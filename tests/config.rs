@@ -53,7 +53,7 @@ fn the_shipped_file_loads_on_the_host_that_it_names() {
     let config = parse(SHIPPED).unwrap();
     assert_eq!(config.node.name, "lvs2");
     let settings = config.settings(&config.instances[0]);
-    assert_eq!(settings.rank, 1);
+    assert_eq!(settings.above, ["lvs1"]);
     assert_eq!(settings.peers, ["lvs1"]);
     assert_eq!(settings.bias, 4);
     assert_eq!(
@@ -144,7 +144,7 @@ fn priorities_are_as_high_as_the_bias_allows() {
         22,
         "90 + 11 outranks 100, and 90 + 22 outranks 100 + 11"
     );
-    assert_eq!(config.settings(&config.instances[0]).rank, 1);
+    assert_eq!(config.settings(&config.instances[0]).above, ["b"]);
 }
 
 #[test]

@@ -130,6 +130,10 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
                 world.nodes[node].vrrp_cut = false;
             }
         }
+        ["switchover", node, to @ ..] => {
+            let node = find(world, node)?;
+            world.ask_switchover(node, to.first().copied());
+        }
         ["cut", "vrrp", node] => {
             let node = find(world, node)?;
             world.nodes[node].vrrp_cut = true;
@@ -161,6 +165,11 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
             } else {
                 world.nodes[node].taking_us.insert((*effect).to_owned(), us);
             }
+        }
+        ["prefer", "consistency", node] => {
+            let node = find(world, node)?;
+            world.nodes[node].settings.prefer_availability = false;
+            world.reload(node);
         }
         ["set", node, key, time] => {
             let (node, ms) = (find(world, node)?, duration(time)? / MS);
@@ -237,6 +246,7 @@ fn redis(world: &mut World, verb: &str, node: &str, rest: &[&str]) -> Result<(),
         ("wake", []) => world.resume(node, Part::Redis),
         ("ask-start", []) => world.ask(node, RedisRequest::Start),
         ("ask-stop", []) => world.ask(node, RedisRequest::Stop),
+        ("force", []) => world.ask(node, RedisRequest::Promote),
         ("ask-restart", []) => world.ask(node, RedisRequest::Restart),
         ("rotate-password-of", []) => world.nodes[node].redis.auth_ok = false,
         ("give-password-of", []) => world.nodes[node].redis.auth_ok = true,

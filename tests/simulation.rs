@@ -4,6 +4,7 @@
 
 mod sim;
 
+use rha::model::event::RedisRequest;
 use rha::model::vrrp::VrrpState;
 use sim::rng::Rng;
 use sim::{Boot, MS, Part, SECOND, World, address};
@@ -120,6 +121,8 @@ impl Life {
                 world.stray_line(node, states[self.rng.below(known) as usize]);
             }
             Harm::LoseLines => world.nodes[node].lose_lines = 1 + self.rng.below(3) as u32,
+            Harm::Switchover => world.ask_switchover(node, None),
+            Harm::Force => world.ask(node, RedisRequest::Promote),
             Harm::PauseBriefly => world.pause(node, "simulated", Some(self.rng.below(20 * SECOND))),
             Harm::Pause => world.pause(node, "simulated", None),
             Harm::FailRoleOrders => {
@@ -271,6 +274,8 @@ enum Harm {
     PlugCable,
     LoseLines,
     StrayLine,
+    Switchover,
+    Force,
     PauseBriefly,
     Pause,
     FailRoleOrders,
@@ -292,7 +297,7 @@ enum ToRedis {
 }
 
 /// What the rules heal, some of it more often.
-const HARMS: [Harm; 36] = [
+const HARMS: [Harm; 39] = [
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),
@@ -322,6 +327,9 @@ const HARMS: [Harm; 36] = [
     Harm::CutVrrp,
     Harm::PullCable,
     Harm::PlugCable,
+    Harm::Switchover,
+    Harm::Switchover,
+    Harm::Force,
     Harm::PauseBriefly,
     Harm::Pause,
     Harm::FailRoleOrders,

@@ -28,6 +28,9 @@ pub const PAUSE: &str = "/v1/pause";
 pub const RESUME: &str = "/v1/resume";
 /// `POST` [`RedisAsk`]; answers when it is done.
 pub const REDIS: &str = "/v1/redis";
+/// `GET`, followed by the name of an instance and perhaps [`SwitchoverTo`]: each thing that must be so, as
+/// [`SwitchoverCheck`]s. `POST` [`SwitchoverAsk`]: does it; answers when it is over.
+pub const SWITCHOVER: &str = "/v1/switchover";
 /// `GET`: the agent is alive.
 pub const HEALTHZ: &str = "/healthz";
 
@@ -68,6 +71,40 @@ pub struct RedisAsk {
     /// The command line, for the record.
     #[serde(default)]
     pub command: String,
+}
+
+/// To which node.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchoverTo {
+    /// Its name; the one that VRRP chooses where there is none.
+    pub to: Option<String>,
+}
+
+/// Hand the VIP and the writes to another node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchoverAsk {
+    /// Which instance.
+    pub instance: String,
+    /// To which node; the one that VRRP chooses where there is none.
+    pub to: Option<String>,
+    /// How long each half may take, in milliseconds.
+    pub within_ms: u64,
+    /// The command line, for the record.
+    #[serde(default)]
+    pub command: String,
+}
+
+/// Something that must be so before a switchover.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SwitchoverCheck {
+    /// Its name.
+    pub name: String,
+    /// What it asks for.
+    pub asks: String,
+    /// It is so.
+    pub passes: bool,
 }
 
 /// Seal what the journal holds.

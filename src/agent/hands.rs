@@ -194,11 +194,17 @@ pub fn instance_config(
     instance: &Instance,
 ) -> Result<InstanceConfig, SecretError> {
     let redis = &instance.redis;
+    let others = instance
+        .nodes
+        .iter()
+        .filter(|node| node.name != config.node.name);
+    let peers = others.map(|node| Ok((node.name.clone(), peer_target(instance, node)?)));
     Ok(InstanceConfig {
         name: instance.name.clone(),
         vip: instance.vip,
         interface: instance.interface.clone(),
         redis: own_target(instance)?,
+        peers: peers.collect::<Result<_, _>>()?,
         start: redis.start.clone(),
         start_as_replica: redis.start_as_replica.clone(),
         unit: Some(redis.unit.clone()).filter(|unit| !unit.is_empty()),

@@ -22,6 +22,7 @@ mod reload;
 mod senses;
 mod serve;
 mod start;
+mod switchover;
 mod unrecorded;
 
 use std::collections::{BTreeMap, BTreeSet};

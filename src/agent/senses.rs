@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, Instance};
 use crate::ingest::address::{AddressWatch, Vip};
+use crate::ingest::adverts::{AdvertWatch, Speaker};
 use crate::ingest::keepalived_watch::KeepalivedWatch;
 use crate::ingest::probe::{Pace, Prober, Subject};
 use crate::ingest::{Incoming, QUEUE};
@@ -54,6 +55,7 @@ impl Senses {
         };
         senses.watch_addresses(config, events).await?;
         senses.watch_keepalived(config, events);
+        senses.hear_adverts(config, events);
         for instance in &config.instances {
             senses.probe(config, instance, &nerves[&instance.name], events)?;
         }
@@ -100,6 +102,29 @@ impl Senses {
             .map(|instance| instance.name.clone())
             .collect();
         self.tasks.spawn(watch.run(names, events.clone()));
+    }
+
+    /// Without the right to, a node that gave way to another one comes back only when that one serves no more.
+    fn hear_adverts(&mut self, config: &Config, events: &mpsc::Sender<Incoming>) {
+        let speakers = config.instances.iter().flat_map(|instance| {
+            let peers = instance.nodes.iter();
+            let peers = peers.filter(|member| member.name != config.node.name);
+            peers.map(|peer| {
+                let speaker = Speaker {
+                    instance: instance.name.clone(),
+                    peer: peer.name.clone(),
+                };
+                ((peer.address, instance.virtual_router_id), speaker)
+            })
+        });
+        let interval = config.keepalived.advert_interval;
+        match AdvertWatch::open(speakers.collect(), interval) {
+            Ok(watch) => drop(self.tasks.spawn(watch.run(events.clone()))),
+            Err(error) => tracing::warn!(
+                "{error}: adverts cannot be heard (CAP_NET_RAW): after two nodes have served at once, the one that gave \
+                 way takes part again only when the other one serves no more"
+            ),
+        }
     }
 
     fn probe(

@@ -16,8 +16,10 @@ use super::connections::Caller;
 use super::library::{Lent, Library};
 use super::pilot::Ask;
 use super::reading::{compact, frames, history, stats, verify};
+use super::switchover;
 use crate::ingest::Incoming;
-use crate::machine::Status;
+use crate::machine::{State as MachineState, Status, table};
+use crate::model::decision::Decision;
 use crate::model::effect::{EffectId, Outcome};
 use crate::model::event::{Event, Operator};
 use crate::model::record::Record;
@@ -81,6 +83,18 @@ impl App {
         Arc::clone(&self.readers).try_acquire_owned()
     }
 
+    /// Every record, once it is on the disk, from now on.
+    pub fn committed(&self) -> broadcast::Receiver<Arc<Record>> {
+        self.committed.subscribe()
+    }
+
+    /// What `look` sees in the state of an instance; `None` where there is no such instance.
+    pub fn look<T>(&self, instance: &str, look: impl FnOnce(&MachineState) -> T) -> Option<T> {
+        let board = lock(&self.board);
+        let found = board.shown().find(|(name, _)| **name == instance);
+        found.map(|(_, state)| look(state))
+    }
+
     fn names(&self) -> Vec<String> {
         lock(&self.board).names.iter().cloned().collect()
     }
@@ -100,11 +114,16 @@ pub fn router(app: App) -> Router {
         .route(api::PAUSE, post(pause))
         .route(api::RESUME, post(resume))
         .route(api::REDIS, post(redis))
+        .route(api::SWITCHOVER, post(switchover::switch))
+        .route(
+            &format!("{}/{{instance}}", api::SWITCHOVER),
+            get(switchover::checks),
+        )
         .with_state(app)
 }
 
 impl Caller {
-    fn operator(&self, command: String) -> Operator {
+    pub(super) fn operator(&self, command: String) -> Operator {
         let uid = self.uid.unwrap_or(u32::MAX);
         Operator {
             uid,
@@ -228,7 +247,7 @@ async fn redis(
     if !known.contains(&body.instance) {
         return no_such(&body.instance, &known);
     }
-    let mut committed = app.committed.subscribe();
+    let mut committed = app.committed();
     let operator = caller.operator(body.command);
     let event = Event::OperatorAsked {
         request: body.request,
@@ -243,8 +262,12 @@ async fn redis(
             );
         }
     };
+    if record.decision.effects.is_empty() {
+        let text = explained(&record);
+        return (StatusCode::CONFLICT, Json(Answer { ok: false, text }));
+    }
     let mut texts = Vec::new();
-    let mut ok = !record.decision.effects.is_empty();
+    let mut ok = true;
     for (index, effect) in record.decision.effects.iter().enumerate() {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         let outcome = outcome_of(
@@ -273,8 +296,20 @@ async fn redis(
     )
 }
 
+/// Why nothing is done: the rule's sentence, and what was noted beside it.
+pub(super) fn explained(record: &Record) -> String {
+    let Decision { rule, notes, .. } = &record.decision;
+    let row = rule.as_ref().and_then(|rule| table::row(rule.as_str()));
+    let because = row.map_or("nothing is done", |row| row.because).to_owned();
+    let notes = notes.iter().map(ToString::to_string);
+    std::iter::once(because)
+        .chain(notes)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// Sends an event into the loop and waits until it is recorded.
-async fn ask(app: &App, instance: &str, event: Event) -> Result<Record, String> {
+pub(super) async fn ask(app: &App, instance: &str, event: Event) -> Result<Record, String> {
     let (reply, receipt) = oneshot::channel();
     let incoming = Box::new(Incoming {
         instance: instance.to_owned(),

@@ -18,12 +18,14 @@ pub mod keepalived;
 mod locate;
 pub mod machine;
 mod pause;
+mod promote;
 mod redis;
 pub mod render;
 pub mod replay;
 mod run;
 mod source;
 mod status;
+mod switchover;
 pub mod verify;
 mod when;
 
@@ -88,6 +90,8 @@ enum Command {
     Redis(redis::RedisArgs),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
+    Switchover(switchover::SwitchoverArgs),
+    Promote(promote::PromoteArgs),
     Config(config::Args),
     Keepalived(keepalived::Args),
     Machine(machine::MachineArgs),
@@ -153,6 +157,8 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Command::Redis(args) => redis::run(args, file, out, err),
         Command::Pause(args) => pause::pause(args, &paths()?, out),
         Command::Resume(args) => pause::resume(args, &paths()?, out),
+        Command::Switchover(args) => switchover::run(args, &paths()?, out),
+        Command::Promote(args) => promote::run(args, &paths()?, out),
         Command::Config(args) => config::run(args, file, out, err),
         Command::Keepalived(args) => keepalived::run(args, file, out, err),
         Command::Machine(args) => machine::run(args, &Screen::detect(), out),

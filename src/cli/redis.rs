@@ -14,7 +14,6 @@ use crate::model::effect::Effect;
 use crate::model::event::RedisRequest;
 use crate::model::redis::RedisRole;
 use crate::views::explained;
-use crate::views::status::Status;
 
 /// Start, stop, restart or look at the local Redis
 ///
@@ -64,19 +63,20 @@ pub fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<u8> {
-    let (which, request) = match &args.command {
-        Command::Start(which) => (which, RedisRequest::Start),
-        Command::Stop(which) => (which, RedisRequest::Stop),
-        Command::Restart(which) => (which, RedisRequest::Restart),
+    use Effect::{StartRedis, StopRedis};
+    let (which, request, effects) = match &args.command {
+        Command::Start(which) => (which, RedisRequest::Start, vec![StartRedis]),
+        Command::Stop(which) => (which, RedisRequest::Stop, vec![StopRedis]),
+        Command::Restart(which) => (which, RedisRequest::Restart, vec![StopRedis, StartRedis]),
         Command::Status(which) => return status(which, &Config::load(file)?, out),
     };
     let paths = locate::paths(file, err)?;
     let Some(client) = Client::connect(&paths.agent_socket())? else {
-        return directly(which, &Config::load(file)?, request, out);
+        return directly(which, &Config::load(file)?, effects, out);
     };
     let instance = match Config::load(file) {
         Ok(config) => which.of_config(&config)?.name.clone(),
-        Err(_) => which.of_agent(&client)?,
+        Err(_) => source::instance_of_agent(&client, which.instance.as_deref())?,
     };
     let body = api::RedisAsk {
         instance,
@@ -91,36 +91,15 @@ impl Which {
     fn of_config<'config>(&self, config: &'config Config) -> anyhow::Result<&'config Instance> {
         source::instance(config, self.instance.as_deref())
     }
-
-    /// The named one, or the only one that the agent has.
-    fn of_agent(&self, client: &Client) -> anyhow::Result<String> {
-        if let Some(name) = &self.instance {
-            return Ok(name.clone());
-        }
-        let status: Status = client.get(api::STATUS)?;
-        let names: Vec<_> = status.instances.into_iter().map(|one| one.name).collect();
-        match names.as_slice() {
-            [only] => Ok(only.clone()),
-            _ => {
-                let names = names.join(", ");
-                Err(Problem::usage(format!("which instance? there are: {names}")).into())
-            }
-        }
-    }
 }
 
 fn directly(
     which: &Which,
     config: &Config,
-    request: RedisRequest,
+    effects: Vec<Effect>,
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     let instance = which.of_config(config)?;
-    let effects = match request {
-        RedisRequest::Start => vec![Effect::StartRedis],
-        RedisRequest::Stop => vec![Effect::StopRedis],
-        RedisRequest::Restart => vec![Effect::StopRedis, Effect::StartRedis],
-    };
     for effect in effects {
         let outcome = Direct::new(config, instance)?.carry_out(effect.clone())?;
         if !outcome.is_done() {

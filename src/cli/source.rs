@@ -13,6 +13,7 @@ use crate::journal::{Error, FrameReader, Reader};
 use crate::model::record::{Record, Seq};
 use crate::replay::Recovered;
 use crate::views::history::Filter;
+use crate::views::status::Status;
 
 /// Records as they come, wherever from.
 pub type Records = Box<dyn Iterator<Item = anyhow::Result<Record>>>;
@@ -43,6 +44,25 @@ pub fn instance<'config>(
             ))
             .into()
         }),
+    }
+}
+
+/// As [`instance`], of those that the agent has.
+///
+/// # Errors
+/// The agent does not answer, or has more than one to choose from.
+pub fn instance_of_agent(client: &Client, name: Option<&str>) -> anyhow::Result<String> {
+    if let Some(name) = name {
+        return Ok(name.to_owned());
+    }
+    let status: Status = client.get(api::STATUS)?;
+    let names: Vec<_> = status.instances.into_iter().map(|one| one.name).collect();
+    match names.as_slice() {
+        [only] => Ok(only.clone()),
+        _ => {
+            let names = names.join(", ");
+            Err(Problem::usage(format!("which instance? there are: {names}")).into())
+        }
     }
 }
 

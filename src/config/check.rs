@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::document::Source;
+use super::failover::Follow;
 use super::nodes;
 use super::read::{RawConfig, RawInstance};
 use super::size::show_size;
 use super::types::{
-    Alarms, BlackBox, Config, Follow, Health, Instance, Keepalived, SinkKind, ThisNode, VrrpVersion,
+    Alarms, BlackBox, Config, Health, Instance, Keepalived, SinkKind, ThisNode, VrrpVersion,
 };
 use super::value::show_duration;
 

@@ -12,6 +12,7 @@
 mod audit;
 mod check;
 mod document;
+mod failover;
 pub(crate) mod file;
 pub mod import;
 mod nodes;
@@ -31,12 +32,13 @@ use std::string::FromUtf8Error;
 
 use toml::de::DeTable;
 
+pub use failover::{Failover, Follow, Prefer};
 pub use file::Unreadable;
 pub use problem::{Place, Problem};
 pub use secret::{Secret, SecretError};
 pub use types::{
-    Alarms, BlackBox, Config, Failover, Follow, Health, Instance, Keepalived, Member, Paths, Redis,
-    Sink, SinkKind, ThisNode, Transport, VrrpVersion,
+    Alarms, BlackBox, Config, Health, Instance, Keepalived, Member, Paths, Redis, Sink, SinkKind,
+    ThisNode, Transport, VrrpVersion,
 };
 pub use value::parse_duration;
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::document::Table;
+use super::failover::{Failover, Follow, Prefer};
 use super::spoiled::{RUNTIME, STATE};
 use super::types::{
-    Alarms, BlackBox, Failover, Follow, Health, Journal, Keepalived, Paths, Redis, Sink, SinkKind,
-    ThisNode, Transport, VrrpVersion,
+    Alarms, BlackBox, Health, Journal, Keepalived, Paths, Redis, Sink, SinkKind, ThisNode,
+    Transport, VrrpVersion,
 };
 use super::{size, value};
 use crate::model::redis::Grade;
@@ -177,12 +178,20 @@ fn health(mut table: Table<'_>) -> Option<Health> {
 }
 
 fn failover(mut table: Table<'_>) -> Option<Failover> {
+    const PREFERENCES: &[(&str, Prefer)] = &[
+        ("availability", Prefer::Availability),
+        ("consistency", Prefer::Consistency),
+    ];
     let follow = table.or("follow", Follow::Vip, |found| {
         value::name(found).map(|name| match name.as_str() {
             "vip" => Follow::Vip,
             _ => Follow::Node(name),
         })
     });
+    let prefer = table.or("prefer", Prefer::Availability, value::choice(PREFERENCES));
+    let wait = value::duration("0s", "1d");
+    let last_primary_wait = table.or("last_primary_wait", millis(30_000), wait);
+    let kill_hung = table.or("kill_hung", true, value::boolean);
     let drain = table.or("drain", millis(3000), value::duration("0s", "60s"));
     let negotiation_wait = value::duration("0s", "5m");
     let negotiation_wait = table.or("negotiation_wait", millis(2000), negotiation_wait);
@@ -193,6 +202,9 @@ fn failover(mut table: Table<'_>) -> Option<Failover> {
     table.close();
     Some(Failover {
         follow: follow?,
+        prefer: prefer?,
+        last_primary_wait: last_primary_wait?,
+        kill_hung: kill_hung?,
         drain: drain?,
         negotiation_wait: negotiation_wait?,
         retry: retry?,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::types::{Config, Follow, Instance};
+use super::failover::{Follow, Prefer};
+use super::types::{Config, Instance, Member};
 use crate::model::redis::Endpoint;
 use crate::model::settings::Settings;
 
@@ -12,23 +13,17 @@ impl Config {
     #[must_use]
     pub fn settings(&self, instance: &Instance) -> Settings {
         let own = instance.member(&self.node.name);
-        let above = |priority| {
-            instance
-                .nodes
-                .iter()
-                .filter(|node| node.priority > priority)
-                .count()
-        };
-        let peers = instance
+        let above = |node: &&Member| own.is_some_and(|own| node.priority > own.priority);
+        let mut peers: Vec<&Member> = instance
             .nodes
             .iter()
-            .filter(|node| node.name != self.node.name);
+            .filter(|node| node.name != self.node.name)
+            .collect();
+        peers.sort_by_key(|node| std::cmp::Reverse(node.priority));
         Settings {
             node: self.node.name.clone(),
-            rank: own.map_or(0, |own| {
-                u16::try_from(above(own.priority)).unwrap_or(u16::MAX)
-            }),
-            peers: peers.map(|node| node.name.clone()).collect(),
+            above: names(instance.nodes.iter().filter(above)),
+            peers: names(peers.into_iter()),
             own: own.map_or_else(
                 || instance.local_endpoint(),
                 |own| instance.endpoint_of(own),
@@ -39,6 +34,9 @@ impl Config {
             rise: self.health.rise,
             fall_on: self.health.fall_on.clone(),
             bias: instance.bias(),
+            prefer_availability: self.failover.prefer == Prefer::Availability,
+            last_primary_ms: millis(self.failover.last_primary_wait),
+            kill_hung: self.failover.kill_hung,
             drain_ms: millis(self.failover.drain),
             negotiation_ms: millis(self.failover.negotiation_wait),
             retry_ms: millis(self.failover.retry),
@@ -66,6 +64,10 @@ impl Config {
             |node| instance.endpoint_of(node),
         )
     }
+}
+
+fn names<'a>(nodes: impl Iterator<Item = &'a Member>) -> Vec<String> {
+    nodes.map(|node| node.name.clone()).collect()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::types::{Follow, VrrpVersion};
+use super::failover::Follow;
+use super::types::VrrpVersion;
 use super::value::show_duration;
 use crate::model::redis::Grade;
 

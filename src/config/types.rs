@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::failover::Failover;
 use super::problem::{Place, Problem};
 use super::{show, size};
 use crate::model::redis::{Endpoint, Grade};
@@ -145,38 +146,6 @@ pub struct Health {
     /// The grades that count as failed, ascending; neither `Ok` nor `Slow`.
     #[serde(serialize_with = "show::grades")]
     pub fall_on: Vec<Grade>,
-}
-
-/// Promotion, demotion and their waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failover {
-    /// Whom a replica follows.
-    #[serde(serialize_with = "show::follow")]
-    pub follow: Follow,
-    /// How long the drain address stands; zero for never.
-    #[serde(serialize_with = "show::duration")]
-    pub drain: Duration,
-    /// At the very first start, the wait for each node of higher priority.
-    #[serde(serialize_with = "show::duration")]
-    pub negotiation_wait: Duration,
-    /// First wait before a failed order is tried again.
-    #[serde(serialize_with = "show::duration")]
-    pub retry: Duration,
-    /// How long the VIP and keepalived's word may disagree.
-    #[serde(serialize_with = "show::duration")]
-    pub reconcile_wait: Duration,
-    /// How long keepalived may be gone.
-    #[serde(serialize_with = "show::duration")]
-    pub keepalived_gone_wait: Duration,
-}
-
-/// Whom a replica follows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Follow {
-    /// Whoever holds the VIP.
-    Vip,
-    /// This node, wherever the VIP is. Never the node itself.
-    Node(String),
 }
 
 /// What operators are told, and where.

@@ -61,6 +61,14 @@ pub(super) fn username(value: &DeValue<'_>) -> Result<String, String> {
     Ok(word)
 }
 
+/// Yes or no.
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
+    match value {
+        DeValue::Boolean(word) => Ok(*word),
+        _ => Err("must be true or false, without quotes".into()),
+    }
+}
+
 /// A whole number from `min` to `max`.
 pub(super) fn integer<T: TryFrom<i64>>(
     min: i64,

@@ -9,9 +9,11 @@
 //!                 └─ alarms ── one queue for each sink of the node in order, until sent
 //! ```
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -24,6 +26,7 @@ use crate::wire::redis::{Error, Link, SharedLink, Target};
 
 pub mod alarm;
 mod drain;
+mod handover;
 mod process;
 mod role;
 mod track;
@@ -50,6 +53,8 @@ pub struct InstanceConfig {
     pub interface: String,
     /// The local Redis.
     pub redis: Target,
+    /// The Redis of the other nodes, by their names.
+    pub peers: BTreeMap<String, Target>,
     /// The command that starts Redis and puts itself in the background; may be empty.
     pub start: Vec<String>,
     /// What is added to it so that Redis boots as a replica.
@@ -101,6 +106,7 @@ impl Executor {
             config,
             tools,
             drain,
+            holds_back: AtomicBool::new(false),
         });
         let (fast, orders) = mpsc::channel(LANE);
         tokio::spawn(Arc::clone(&hands).in_order(orders));
@@ -123,8 +129,12 @@ impl Executor {
             Effect::SetEligible { .. }
             | Effect::SetBias { .. }
             | Effect::Drain { .. }
-            | Effect::RemoveVip => &self.fast,
-            Effect::Promote | Effect::Follow { .. } => &self.role,
+            | Effect::RemoveVip
+            | Effect::KillRedis { .. } => &self.fast,
+            Effect::Promote
+            | Effect::Follow { .. }
+            | Effect::HandOver { .. }
+            | Effect::LetGo { .. } => &self.role,
             Effect::StartRedis | Effect::StopRedis => &self.process,
             Effect::SendAlarm { sink, alarm } => {
                 let Hands { config, tools, .. } = &*self.hands;
@@ -178,6 +188,8 @@ struct Hands {
     config: InstanceConfig,
     tools: Tools,
     drain: Drain,
+    /// Redis was told to hold writes back, and not yet to take them again.
+    holds_back: AtomicBool,
 }
 
 impl Hands {
@@ -219,8 +231,15 @@ impl Hands {
             Effect::RemoveVip => self.remove_vip().await,
             Effect::Promote => self.promote().await,
             Effect::Follow { target } => self.follow(target).await,
+            Effect::HandOver { to, within_ms } => {
+                self.hand_over(to, Duration::from_millis(*within_ms)).await
+            }
+            Effect::LetGo { to, within_ms } => {
+                self.let_go(to, Duration::from_millis(*within_ms)).await
+            }
             Effect::StartRedis => self.start_redis().await,
             Effect::StopRedis => self.stop_redis().await,
+            Effect::KillRedis { pid } => process::kill_redis(*pid),
             // `Executor::start` puts alarms into no lane.
             Effect::SendAlarm { sink, .. } => Outcome::Failed(format!("{sink} has its own queue")),
         };
@@ -264,7 +283,11 @@ impl Hands {
 fn touches_redis(effect: &Effect) -> bool {
     matches!(
         effect,
-        Effect::Promote | Effect::Follow { .. } | Effect::StartRedis | Effect::StopRedis
+        Effect::Promote
+            | Effect::Follow { .. }
+            | Effect::LetGo { .. }
+            | Effect::StartRedis
+            | Effect::StopRedis
     )
 }
 

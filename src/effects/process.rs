@@ -28,6 +28,19 @@ const NOT_FOR_CHILDREN: [&str; 5] = [
     "LISTEN_PID",
 ];
 
+/// Sends SIGKILL and does not wait: the exit is an event of its own, and what follows this order must not be late.
+pub(super) fn kill_redis(pid: u32) -> Outcome {
+    let Some(process) = Process::open(pid, REDIS) else {
+        return Outcome::Refused(format!("process {pid} is no Redis of this host"));
+    };
+    match process.kill() {
+        Ok(()) => Outcome::Done(format!("killed process {pid}")),
+        Err(error) => Outcome::Failed(format!(
+            "process {pid}: {error}: the agent needs CAP_KILL or its user"
+        )),
+    }
+}
+
 impl Hands {
     pub(super) async fn start_redis(&self) -> Outcome {
         ended(timeout(self.config.start_timeout, self.start_and_wait()).await)

@@ -26,7 +26,10 @@ const FAREWELL: Duration = Duration::from_millis(50);
 impl Hands {
     pub(super) async fn promote(&self) -> Outcome {
         match self.within_patience(promote).await {
-            Ok(Promotion::Confirmed) => Outcome::Done(String::new()),
+            Ok(Promotion::Confirmed) => match self.take_again().await {
+                Ok(()) => Outcome::Done(String::new()),
+                Err(error) => outcome_of(error),
+            },
             Ok(Promotion::Harmful(why)) => Outcome::Refused(why.to_owned()),
             Err(error) => outcome_of(error),
         }
@@ -192,7 +195,7 @@ async fn caught_up(link: &Link) -> Result<DataSet, Error> {
 }
 
 /// Port 1 of the loopback: where no Redis is.
-fn nobody() -> Endpoint {
+pub(super) fn nobody() -> Endpoint {
     Endpoint {
         host: "127.0.0.1".to_owned(),
         port: 1,

@@ -4,6 +4,7 @@ use crate::model::event::Event;
 use crate::model::record::Seq;
 
 pub mod address;
+pub mod adverts;
 pub mod exit;
 pub mod follow;
 pub mod keepalived_watch;

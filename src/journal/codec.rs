@@ -19,7 +19,7 @@ use crate::migrations;
 use crate::model::record::{Record, Seq};
 
 /// The format that this version writes.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 /// The largest body, in bytes.
 pub const MAX_BODY: u64 = 64 * 1024;
 /// The largest value: a body between its format byte and its hash.
@@ -251,7 +251,7 @@ pub fn deserialize<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Str
 }
 
 /// Decodes what [`serialize`] encoded, of up to `limit` bytes.
-pub(super) fn deserialize_long<T: serde::de::DeserializeOwned>(
+pub(crate) fn deserialize_long<T: serde::de::DeserializeOwned>(
     bytes: &[u8],
     limit: usize,
 ) -> Result<T, String> {

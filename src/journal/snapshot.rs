@@ -23,7 +23,7 @@ use super::error::Error;
 
 const MAGIC: &[u8; 7] = b"RHASTAT";
 /// The layout that is written.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const HEADER: usize = MAGIC.len() + 1 + 8 + 16;
 /// The longest that is read.
 pub(super) const MOST: usize = 64 << 20;
@@ -32,6 +32,10 @@ pub(super) const MOST: usize = 64 << 20;
 pub trait Fold: Default + Serialize + DeserializeOwned + Send + 'static {
     /// Folds the next record.
     fn fold(&mut self, record: &Record);
+
+    /// Reads what a version before this one wrote in an older layout. `None`: it is as good as lost.
+    #[must_use]
+    fn upcast(format: u8, bytes: &[u8]) -> Option<Self>;
 }
 
 /// The snapshot before `first` in the journal `dir`.
@@ -89,11 +93,14 @@ pub(super) fn is_whole(dir: &Path, first: u64, before: Hash) -> Result<bool, Err
 /// `NewerFormat`. A damaged one is as good as none.
 pub(super) fn decode<F: Fold>(bytes: &[u8], first: u64, before: Hash) -> Result<Option<F>, Error> {
     let folded = folded(bytes, first, before)?;
-    Ok(folded.and_then(|folded| codec::deserialize_long(folded, MOST).ok()))
+    Ok(folded.and_then(|(format, folded)| match format {
+        FORMAT => codec::deserialize_long(folded, MOST).ok(),
+        older => F::upcast(older, folded),
+    }))
 }
 
-/// The fold in a snapshot, as bytes.
-fn folded(bytes: &[u8], first: u64, before: Hash) -> Result<Option<&[u8]>, Error> {
+/// The fold in a snapshot, as bytes, and their layout.
+fn folded(bytes: &[u8], first: u64, before: Hash) -> Result<Option<(u8, &[u8])>, Error> {
     let Some((told, hash)) = bytes.split_last_chunk::<16>() else {
         return Ok(None);
     };
@@ -112,5 +119,5 @@ fn folded(bytes: &[u8], first: u64, before: Hash) -> Result<Option<&[u8]>, Error
         });
     }
     let place = [first.to_be_bytes().as_slice(), &before.0].concat();
-    Ok((told[MAGIC.len() + 1..HEADER] == *place).then_some(&told[HEADER..]))
+    Ok((told[MAGIC.len() + 1..HEADER] == *place).then_some((format, &told[HEADER..])))
 }

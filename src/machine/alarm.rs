@@ -108,7 +108,7 @@ pub(super) fn keep_true(state: &mut State, draft: &mut Draft) {
     if !state.unheard {
         resolve(state, draft, AlarmKind::NotifyLost);
     }
-    if !(state.peer_serves() && (state.role == Role::Primary || state.vip_here)) {
+    if !(state.peer_serves() && (state.role == Role::Primary || state.vip_here || state.aside)) {
         resolve(state, draft, AlarmKind::TwoPrimaries);
     }
     if state.grade.is_some_and(Grade::is_ready) {
@@ -187,6 +187,7 @@ fn headline(kind: AlarmKind) -> &'static str {
         AlarmKind::JournalTrouble => "Journal trouble",
         AlarmKind::TwoPrimaries => "Two nodes serve",
         AlarmKind::NotifyLost => "keepalived is not heard",
+        AlarmKind::OlderCopy => "Promoted an older copy",
     }
 }
 
@@ -219,8 +220,12 @@ fn advice(kind: AlarmKind) -> &'static str {
             "Look at rha's log; rha verify checks the journal, and rha history says what became of a damaged one."
         }
         AlarmKind::TwoPrimaries => {
-            "Writes to one of them will be lost. Look at both with rha status: stop keepalived on the one that is to \
-             give way, and see why the two do not hear each other's adverts."
+            "Writes to one of them will be lost: the older primary gives way, and takes no part until it hears the other's \
+             adverts. See what keeps VRRP (protocol 112) from passing between the nodes."
+        }
+        AlarmKind::OlderCopy => {
+            "Writes that the last primary had accepted may be missing; rha history says how much. Its own data set is \
+             still on its disk until it joins again."
         }
         AlarmKind::NotifyLost => {
             "See that rha-event runs and follows the FIFO that keepalived.conf names; reload keepalived if the FIFO \

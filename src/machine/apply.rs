@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::guard::gate_blocker;
-use super::state::{Incident, OrderKind, Stamp, State, arm};
+use super::lineage::{self, Lack};
+use super::state::{Incident, OrderKind, Stamp, State, Switchover, arm};
 use super::table::{Order, Row, Standing, Trigger};
 use super::{alarm, guard};
 use crate::model::alarm::AlarmKind;
@@ -98,6 +99,7 @@ fn enter(state: &mut State, to: Role) {
     state.role = to;
     state.retries = 0;
     state.drift = 0;
+    state.switchover = None;
     state.deadlines.remove(&Deadline::Retry);
     state.deadlines.remove(&Deadline::Negotiation);
     if to != Role::Primary {
@@ -110,27 +112,21 @@ fn enter(state: &mut State, to: Role) {
 
 fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Draft) {
     match order {
-        Order::Promote => draft.order(state, OrderKind::Promote, Effect::Promote),
-        Order::Follow => {
-            let target = state.settings.follow.clone();
-            draft.order(state, OrderKind::Follow, Effect::Follow { target });
-        }
+        Order::Promote
+        | Order::Follow
+        | Order::HandOver
+        | Order::LetGo
+        | Order::KillRedis
+        | Order::StartRedis
+        | Order::StopRedis => order_redis(state, order, draft),
+        Order::StandAside => state.aside = true,
+        Order::EndSwitchover => state.switchover = None,
         Order::Eligible(eligible) if state.eligible == Some(eligible) => {}
         Order::Eligible(eligible) => {
             state.eligible = Some(eligible);
             draft.order(state, OrderKind::Track, Effect::SetEligible { eligible });
         }
-        Order::Bias(standing) => {
-            let bias = match standing {
-                Standing::Other => 0,
-                Standing::Settled => state.settings.bias / 2,
-                Standing::Newest => state.settings.bias,
-            };
-            if state.bias != Some(bias) {
-                state.bias = Some(bias);
-                draft.order(state, OrderKind::Track, Effect::SetBias { bias });
-            }
-        }
+        Order::Bias(standing) => set_bias(state, standing, draft),
         Order::Rewrite => {
             state.unwritten = false;
             rewrite_eligible(state, draft);
@@ -145,8 +141,6 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
             hold_ms: state.settings.drain_ms,
         }),
         Order::RemoveVip => draft.order(state, OrderKind::Other, Effect::RemoveVip),
-        Order::StartRedis => draft.order(state, OrderKind::Other, Effect::StartRedis),
-        Order::StopRedis => draft.order(state, OrderKind::Other, Effect::StopRedis),
         Order::Raise(kind) => {
             open_incident(state, draft);
             alarm::raise(state, draft, kind, row.because);
@@ -171,8 +165,68 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
                 draft.notes.push(Note::Blocked {
                     guard: Cow::Borrowed(guard),
                 });
+                if guard == guard::LINEAGE_INTACT {
+                    name_lack(state, draft);
+                }
             }
         }
+        Order::NameLack => name_lack(state, draft),
+    }
+}
+
+/// Orders to the local Redis.
+fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
+    let switchover = state.switchover.clone();
+    let (kind, effect) = match (order, switchover) {
+        (Order::Promote, _) => (OrderKind::Promote, Effect::Promote),
+        (Order::Follow, _) => {
+            let target = state.settings.follow.clone();
+            (OrderKind::Follow, Effect::Follow { target })
+        }
+        (Order::HandOver, Some(Switchover { to, within_ms })) => {
+            (OrderKind::HandOver, Effect::HandOver { to, within_ms })
+        }
+        (Order::LetGo, Some(Switchover { to, within_ms })) => {
+            (OrderKind::LetGo, Effect::LetGo { to, within_ms })
+        }
+        (Order::KillRedis, _) => match state.pid {
+            Some(pid) => (OrderKind::Other, Effect::KillRedis { pid }),
+            None => return,
+        },
+        (Order::StartRedis, _) => (OrderKind::Other, Effect::StartRedis),
+        (Order::StopRedis, _) => (OrderKind::Other, Effect::StopRedis),
+        _ => return,
+    };
+    draft.order(state, kind, effect);
+}
+
+fn name_lack(state: &State, draft: &mut Draft) {
+    let whose = match state
+        .newest
+        .as_ref()
+        .and_then(|newest| newest.holder.as_ref())
+    {
+        Some(name) if *name != state.settings.node => format!("what {name} had"),
+        Some(_) => "what it had before".to_owned(),
+        None => "what the last primary had".to_owned(),
+    };
+    let lack = match lineage::lack(state) {
+        Some(Lack::Bytes(bytes)) => format!("the copy here lacks {bytes} bytes of {whose}"),
+        Some(Lack::Keys(keys)) => format!("the copy here has {keys} keys less than {whose}"),
+        None => format!("the copy here may lack some of {whose}"),
+    };
+    draft.notes.push(Note::Noticed(Cow::from(lack)));
+}
+
+fn set_bias(state: &mut State, standing: Standing, draft: &mut Draft) {
+    let bias = match standing {
+        Standing::Other => 0,
+        Standing::Settled => state.settings.bias / 2,
+        Standing::Newest => state.settings.bias,
+    };
+    if state.bias != Some(bias) {
+        state.bias = Some(bias);
+        draft.order(state, OrderKind::Track, Effect::SetBias { bias });
     }
 }
 
@@ -188,7 +242,7 @@ fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
     match deadline {
         Deadline::Negotiation => settings
             .negotiation_ms
-            .saturating_mul(u64::from(settings.rank)),
+            .saturating_mul(settings.above.len() as u64),
         Deadline::Retry => {
             let wait = settings.retry_ms.saturating_mul(1 << state.retries.min(5));
             state.retries = state.retries.saturating_add(1);
@@ -202,7 +256,10 @@ fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
         Deadline::Redundancy => settings.redundancy_ms,
         Deadline::Reconcile => settings.reconcile_ms,
         Deadline::KeepalivedGone => settings.keepalived_gone_ms,
-        Deadline::Repeat | Deadline::PauseExpiry => settings.repeat_ms,
+        // These are set by what is so, not by the table.
+        Deadline::Apart | Deadline::LastPrimary | Deadline::Repeat | Deadline::PauseExpiry => {
+            settings.repeat_ms
+        }
     }
 }
 
@@ -241,6 +298,7 @@ fn is_settled(state: &State) -> bool {
             .is_some_and(crate::model::redis::Grade::is_ready);
     if !answering
         || guard::Guard::OrderPending.holds(state)
+        || state.switchover.is_some()
         || state.unwritten
         || state.unheard
         || state.journal_out.is_some()

@@ -2,16 +2,31 @@
 
 use std::cmp::Ordering;
 
-use super::guard::is_following;
+use super::guard::{is_following, is_outranked_by};
 use super::health::Change;
+use super::lineage;
 use super::observe::Observed;
 use super::state::{Peer, State};
 use super::table::Trigger;
 use crate::model::redis::{Grade, Observation, Probe, RedisId, RedisRole};
 use crate::model::role::Role;
 
+/// Redis answers as this process. True if it is another one than before: it has what it found on its disk.
+pub(super) fn answers_as(state: &mut State, run_id: RedisId) -> bool {
+    let restarted = state
+        .run_id
+        .replace(run_id)
+        .is_some_and(|known| known != run_id);
+    if restarted {
+        state.partial = None;
+        lineage::restarted(state);
+    }
+    restarted
+}
+
 /// The process ended, or another one answers in its place: either way its data set may be new.
 pub(super) fn gone(state: &mut State) -> Observed {
+    lineage::restarted(state);
     if state.health.exit() {
         Trigger::RedisExited.into()
     } else {
@@ -21,16 +36,14 @@ pub(super) fn gone(state: &mut State) -> Observed {
 
 /// A check of the local Redis.
 pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
+    let restarted = probe
+        .observation
+        .as_ref()
+        .is_some_and(|seen| answers_as(state, seen.run_id));
     let before = state.redis.take();
     let last_grade = state.grade.replace(probe.grade);
     state.redis = probe.observation.clone().or_else(|| before.clone());
     if let Some(seen) = &probe.observation {
-        let restarted = state.run_id.is_some_and(|known| known != seen.run_id);
-        // A new process has what it found on its disk.
-        if restarted {
-            state.partial = None;
-        }
-        state.run_id = Some(seen.run_id);
         if restarted && state.is_up() {
             return gone(state);
         }
@@ -38,6 +51,7 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
             state.linked_once = true;
         }
         state.partial = partial(state.partial, seen);
+        lineage::seen_here(state);
     }
     if !state.live && probe.grade == Grade::Refused {
         // Whatever ran before the agent started runs no longer: that is an exit, not a bad check.
@@ -91,7 +105,9 @@ fn has_drifted(state: &mut State, probe: &Probe) -> bool {
     } else {
         0
     };
-    let drifted = state.drift >= state.settings.fall.max(1);
+    // A second master is no matter of patience: the other one would give way to it.
+    let is_second = wrong && seen.role == RedisRole::Master;
+    let drifted = is_second || state.drift >= state.settings.fall.max(1);
     if drifted {
         state.drift = 0;
     }
@@ -109,6 +125,32 @@ fn partial(before: Option<(RedisId, i64)>, seen: &Observation) -> Option<(RedisI
     } else {
         before.filter(|began| *began == place)
     }
+}
+
+/// So many checks in a row show that a newer primary stays one: a Redis that was promoted by hand is made a replica by its
+/// own node meanwhile.
+const OUTRANKED: u16 = 2;
+
+fn is_outranked(state: &mut State, name: &str) -> bool {
+    let outranks = state
+        .peers
+        .get(name)
+        .is_some_and(|peer| is_outranked_by(state, name, peer));
+    let Some(peer) = state.peers.get_mut(name) else {
+        return false;
+    };
+    peer.outranks = if outranks {
+        peer.outranks.saturating_add(1).min(OUTRANKED)
+    } else {
+        0
+    };
+    peer.outranks == OUTRANKED
+}
+
+/// Who stands aside does so until the adverts of the primary are heard, or there is none.
+pub(super) fn come_back(state: &mut State) {
+    let heard = |peer: &Peer| peer.serves && peer.advertises;
+    state.aside &= state.peer_serves() && !state.peers.values().any(heard);
 }
 
 /// A check of another node's Redis.
@@ -131,7 +173,13 @@ pub(super) fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Obser
         // It lives, and does not let us see more.
         peer.bad = 0;
     }
-    match (served, peer.serves) {
+    let serves = peer.serves;
+    lineage::seen_there(state, name);
+    come_back(state);
+    if is_outranked(state, name) {
+        return Trigger::Outranked.into();
+    }
+    match (served, serves) {
         (true, false) => Trigger::PeerLost.into(),
         (false, true) => Trigger::PeerServes.into(),
         // An idle Redis takes up to ten seconds to tell of its replica; the replica knows at once.

@@ -1,9 +1,11 @@
 //! The named conditions of the table, and the promotion gate.
 
 use super::health::Status;
+use super::lineage;
 use super::state::{OrderKind, Peer, State};
 use crate::model::event::Deadline;
 use crate::model::redis::{Grade, Observation, RedisRole};
+use crate::model::role::Role;
 use crate::model::vrrp::VrrpState;
 
 /// A named condition on the state.
@@ -25,6 +27,16 @@ pub enum Guard {
     Persistent,
     /// The data set here is a part of one.
     CopyPartial,
+    /// The copy here may lack what the last primary had, and something better may come back.
+    CopyOlder,
+    /// The copy here is a part of one, or another node has a better one.
+    CopyUnfit,
+    /// The copy here leads although it may be older than the last primary's.
+    Accepted,
+    /// This node gave way to a primary whose adverts it does not hear.
+    Aside,
+    /// A switchover is under way.
+    Yielding,
     /// The track files must be written again.
     Unwritten,
     /// A failed order waits for its next try.
@@ -35,6 +47,8 @@ pub enum Guard {
     RedisUp,
     /// Redis is believed to be down.
     RedisDown,
+    /// Redis lives and does not answer, and may be killed for it.
+    RedisHung,
     /// Redis reports that it is a master.
     RedisIsMaster,
     /// keepalived is known not to run.
@@ -78,11 +92,17 @@ impl Guard {
             Self::LedAllAlong => "led-all-along",
             Self::Persistent => "persistent",
             Self::CopyPartial => "copy-partial",
+            Self::CopyOlder => "copy-older",
+            Self::CopyUnfit => "copy-unfit",
+            Self::Accepted => "accepted",
+            Self::Aside => "aside",
+            Self::Yielding => "yielding",
             Self::Unwritten => "unwritten",
             Self::RetryArmed => "retry-armed",
             Self::Ineligible => "ineligible",
             Self::RedisUp => "redis-up",
             Self::RedisDown => "redis-down",
+            Self::RedisHung => "redis-hung",
             Self::RedisIsMaster => "redis-is-master",
             Self::KeepalivedGone => "keepalived-gone",
             Self::VrrpStopped => "vrrp-stopped",
@@ -115,18 +135,29 @@ impl Guard {
             Self::LedAllAlong => state.led,
             Self::Persistent => state.retries >= 2,
             Self::CopyPartial => state.partial.is_some(),
+            Self::CopyOlder => !lineage::is_newest(state),
+            Self::CopyUnfit => state.partial.is_some() || lineage::is_better_elsewhere(state),
+            Self::Accepted => state.accepted,
+            Self::Aside => state.aside,
+            Self::Yielding => state.switchover.is_some(),
             Self::Unwritten => state.unwritten,
             Self::RetryArmed => state.deadlines.contains_key(&Deadline::Retry),
             Self::Ineligible => state.eligible == Some(false),
             Self::RedisUp => state.is_up(),
             Self::RedisDown => state.health.status == Status::Down,
+            Self::RedisHung => {
+                let hangs = matches!(state.grade, Some(Grade::Timeout | Grade::Busy));
+                state.settings.kill_hung && state.pid.is_some() && hangs
+            }
             Self::RedisIsMaster => state.redis_role() == Some(RedisRole::Master),
             Self::KeepalivedGone => state.keepalived == Some(false),
             Self::VrrpStopped => {
                 matches!(state.vrrp, Some(VrrpState::Stop | VrrpState::Deleted))
             }
             Self::VrrpFault => state.vrrp == Some(VrrpState::Fault),
-            Self::FirstStart => state.settings.rank > 0 && state.epoch == 0 && !state.linked_once,
+            Self::FirstStart => {
+                !state.settings.above.is_empty() && state.epoch == 0 && !state.linked_once
+            }
             Self::HasHistory => state.epoch > 0 || state.linked_once,
             Self::PeerServes => state.peer_serves(),
             Self::Lonely => is_lonely(state),
@@ -140,6 +171,25 @@ impl Guard {
             Self::FollowsItself => follows_itself(state),
         }
     }
+}
+
+/// This node's Redis takes writes, and so does that of this peer, which was promoted later: out of the stream that is
+/// written here. Of two that never had anything in common, the one of higher priority stays, as at the first start.
+pub(super) fn is_outranked_by(state: &State, name: &str, peer: &Peer) -> bool {
+    let decides = state.role == Role::Primary && state.paused.is_none();
+    let own = state.redis.as_ref().filter(|_| decides);
+    let other = peer
+        .observation
+        .as_ref()
+        .filter(|_| peer.serves && peer.answers());
+    let (Some(own), Some(other)) = (own, other) else {
+        return false;
+    };
+    let is_first_start = state.epoch == 1 && !state.linked_once && state.is_newest();
+    own.role == RedisRole::Master
+        && own.replid != other.replid
+        && (other.replid2 == own.replid
+            || is_first_start && state.settings.above.iter().any(|above| above == name))
 }
 
 /// Not every other node is attached. The local Redis counts replicas, which may be others than these nodes; each node
@@ -175,8 +225,11 @@ pub struct GateGuard {
     passes: fn(&State) -> bool,
 }
 
+/// The guard that waits for the last primary.
+pub(super) const LINEAGE_INTACT: &str = "lineage-intact";
+
 /// The promotion gate, in the order in which it is asked. The first that says no is recorded.
-pub const GATE: [GateGuard; 6] = [
+pub const GATE: [GateGuard; 7] = [
     GateGuard {
         name: "not-paused",
         asks: "no operator has paused automatic actions",
@@ -214,6 +267,11 @@ pub const GATE: [GateGuard; 6] = [
         name: "copy-complete",
         asks: "Redis has not lost its primary in the middle of receiving a data set",
         passes: |state| state.partial.is_none(),
+    },
+    GateGuard {
+        name: LINEAGE_INTACT,
+        asks: "the copy here is as new as what the last primary had, or nothing better can come back",
+        passes: lineage::is_newest,
     },
     GateGuard {
         name: "not-following-itself",

@@ -16,14 +16,17 @@ mod apply;
 mod checks;
 pub mod guard;
 mod health;
+mod lineage;
 mod observe;
 mod state;
+pub mod switchover;
 pub mod table;
 mod watch;
 
 pub use health::Health;
 pub use health::Status;
-pub use state::{Armed, Incident, Peer, State};
+pub use lineage::{Behind, Lack, Newest, lack};
+pub use state::{Armed, Incident, OrderKind, Pause, Peer, State, Switchover};
 
 use crate::model::decision::Decision;
 use crate::model::event::Event;
@@ -32,7 +35,7 @@ use crate::model::time::At;
 
 /// Version of the rules. Grows whenever the table, a guard or an order changes what is decided, so
 /// that a replay can tell "the logic changed" from "not deterministic".
-pub const RULESET: u16 = 1;
+pub const RULESET: u16 = 2;
 
 /// Folds `event` into `state` and decides. `seq` names the record that the decision will be.
 pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {

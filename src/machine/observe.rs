@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use super::alarm::arm_repeat;
-use super::checks::{gone, peer_probed, probed};
+use super::checks::{answers_as, come_back, gone, peer_probed, probed};
 use super::health::Health;
-use super::state::{OrderKind, Pause, Stamp, State, arm};
+use super::lineage::{self, Behind};
+use super::state::{OrderKind, Pause, Stamp, State, Switchover, arm};
+use super::switchover;
 use super::table::Trigger;
 use crate::model::decision::Note;
 use crate::model::effect::Outcome;
@@ -48,6 +50,11 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         Event::Configured(settings) => {
             let repeat_ms = std::mem::replace(&mut state.settings, settings.clone()).repeat_ms;
             state.peers.retain(|name, _| settings.peers.contains(name));
+            // Who listens begins anew.
+            state
+                .peers
+                .values_mut()
+                .for_each(|peer| peer.advertises = false);
             if repeat_ms != settings.repeat_ms || !state.deadlines.contains_key(&Deadline::Repeat) {
                 arm_repeat(state, stamp);
             }
@@ -83,12 +90,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         }
         Event::RedisAttached { pid, run_id, .. } => {
             state.pid = Some(*pid);
-            let restarted = state.run_id.is_some_and(|known| known != *run_id);
-            if restarted {
-                state.partial = None;
-            }
-            state.run_id = Some(*run_id);
-            if restarted && state.is_up() {
+            if answers_as(state, *run_id) && state.is_up() {
                 gone(state)
             } else {
                 Observed::default()
@@ -118,6 +120,10 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
                 (OrderKind::Promote, _) => Trigger::PromoteFailed.into(),
                 (OrderKind::Follow, Outcome::Done(_)) => Trigger::Followed.into(),
                 (OrderKind::Follow, _) => Trigger::FollowFailed.into(),
+                (OrderKind::HandOver, Outcome::Done(_)) => Trigger::WritesHeld.into(),
+                (OrderKind::HandOver, _) => Trigger::HandOverFailed.into(),
+                (OrderKind::LetGo, Outcome::Done(_)) => Trigger::LetGone.into(),
+                (OrderKind::LetGo, _) => Trigger::LetGoFailed.into(),
                 (OrderKind::Track, Outcome::Done(_)) => Observed::default(),
                 (OrderKind::Track, _) => {
                     state.unwritten = true;
@@ -148,7 +154,34 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             RedisRequest::Start => Trigger::StartAsked.into(),
             RedisRequest::Stop => Trigger::StopAsked.into(),
             RedisRequest::Restart => Trigger::RestartAsked.into(),
+            RedisRequest::Promote => {
+                state.accepted = true;
+                Trigger::ForceAsked.into()
+            }
         },
+        Event::SwitchoverAsked { to, within_ms, .. } => {
+            let obstacle = switchover::obstacle(state, to.as_deref());
+            match (obstacle, switchover::target(state, to.as_deref())) {
+                (None, Some(target)) => {
+                    state.switchover = Some(Switchover {
+                        to: target.to_owned(),
+                        within_ms: *within_ms,
+                    });
+                    Trigger::SwitchoverAsked.into()
+                }
+                (obstacle, _) => Observed {
+                    trigger: Some(Trigger::SwitchoverBarred),
+                    note: obstacle.map(|name| Note::Blocked {
+                        guard: Cow::Borrowed(name),
+                    }),
+                },
+            }
+        }
+        Event::PeerAdvertised { peer, heard } => {
+            state.peers.entry(peer.clone()).or_default().advertises = *heard;
+            come_back(state);
+            Observed::default()
+        }
         Event::JournalFailed { over, at, .. } => {
             state.journal_out = (!over).then_some(*at);
             match over {
@@ -180,8 +213,10 @@ fn started(state: &mut State, stamp: Stamp) -> Observed {
     state.drift = 0;
     state.unwritten = state.eligible.is_some() || state.bias.is_some();
     state.pid = None;
+    state.switchover = None;
     state.deadlines.clear();
     if state.boot != stamp.at.boot {
+        lineage::restarted(state);
         state.boot = stamp.at.boot;
         state.vrrp = None;
         state.role = Role::Undecided;
@@ -276,6 +311,14 @@ fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
             Trigger::Review.into()
         }
         Deadline::Reconcile => reconciled(state),
+        Deadline::Apart => {
+            state.behind.get_or_insert(Behind::Apart);
+            Observed::default()
+        }
+        Deadline::LastPrimary => {
+            state.accepted = true;
+            Trigger::LastPrimaryDue.into()
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::health::{Health, Status};
+use super::lineage::{Behind, Newest};
 use crate::model::alarm::AlarmKind;
 use crate::model::effect::EffectId;
 use crate::model::event::Deadline;
@@ -52,6 +53,17 @@ pub struct State {
     /// The data set is being replaced, and may be a part of one: the replication id and offset that Redis told when
     /// the synchronisation began. When it has ended well, it tells others.
     pub partial: Option<(RedisId, i64)>,
+    /// What the last primary had, as far as this node has seen.
+    pub newest: Option<Newest>,
+    /// Why the copy here may lack some of that.
+    pub behind: Option<Behind>,
+    /// It leads all the same: the last primary was waited for long enough, or an operator said so.
+    pub accepted: bool,
+    /// This node gave way to a newer primary whose adverts it does not hear: it takes no part until it does, or until
+    /// nobody serves.
+    pub aside: bool,
+    /// The switchover that is under way.
+    pub switchover: Option<Switchover>,
     /// This node was primary before, and has been nothing but on its way back to it since.
     pub led: bool,
     /// This node has been a replica with a live link at least once.
@@ -104,6 +116,10 @@ pub struct Peer {
     pub bad: u16,
     /// It was a master when it last answered, and has not failed `fall` checks since.
     pub serves: bool,
+    /// Checks in a row in which it was a newer primary than this node.
+    pub outranks: u16,
+    /// Its keepalived is heard to advertise the VIP as its own.
+    pub advertises: bool,
 }
 
 impl Peer {
@@ -112,6 +128,15 @@ impl Peer {
     pub fn answers(&self) -> bool {
         self.grade.is_some_and(Grade::is_ready)
     }
+}
+
+/// A switchover that an operator asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switchover {
+    /// To which node.
+    pub to: String,
+    /// How long each half may take, in milliseconds.
+    pub within_ms: u64,
 }
 
 /// A pause.
@@ -145,6 +170,10 @@ pub enum OrderKind {
     Track,
     /// Anything else whose failure is an alarm.
     Other,
+    /// Hold writes back for a switchover.
+    HandOver,
+    /// Step down for a switchover.
+    LetGo,
 }
 
 /// The record that an event becomes, and when.
@@ -184,6 +213,11 @@ impl Default for State {
             pid: None,
             run_id: None,
             drift: 0,
+            newest: None,
+            behind: None,
+            accepted: false,
+            aside: false,
+            switchover: None,
             led: false,
             linked_once: false,
             peers: BTreeMap::new(),
@@ -258,6 +292,13 @@ impl State {
     #[must_use]
     pub fn peer_serves(&self) -> bool {
         self.peers.values().any(|peer| peer.serves)
+    }
+
+    /// The first other node whose Redis is a master.
+    #[must_use]
+    pub fn serving_peer(&self) -> Option<&str> {
+        let serving = self.peers.iter().find(|(_, peer)| peer.serves);
+        serving.map(|(name, _)| name.as_str())
     }
 
     /// Some other node's Redis was a master in its last check.

@@ -49,6 +49,8 @@ pub enum Trigger {
     PeerServes,
     /// The other node's Redis is a master no longer.
     PeerLost,
+    /// Another primary is newer than this one.
+    Outranked,
     /// Redis confirmed the promotion.
     Promoted,
     /// The promotion failed.
@@ -57,6 +59,18 @@ pub enum Trigger {
     Followed,
     /// Redis could not be made a replica.
     FollowFailed,
+    /// An operator asked for a switchover, and everything is as it must be.
+    SwitchoverAsked,
+    /// An operator asked for a switchover, and something is not as it must be.
+    SwitchoverBarred,
+    /// The other node has all writes, and no more are taken.
+    WritesHeld,
+    /// The other node did not receive all writes in time.
+    HandOverFailed,
+    /// The other node serves, and Redis here has stepped down.
+    LetGone,
+    /// The other node did not take over in time.
+    LetGoFailed,
     /// Another order failed.
     EffectFailed,
     /// The first start has waited long enough for nodes of higher priority.
@@ -71,6 +85,10 @@ pub enum Trigger {
     RepeatDue,
     /// Another node has been seen to serve beside this one for a while.
     ConflictDue,
+    /// The last primary has not come back in time.
+    LastPrimaryDue,
+    /// An operator says that this copy leads.
+    ForceAsked,
     /// An operator paused automatic actions.
     PauseBegan,
     /// An operator asked for Redis to be started.
@@ -85,7 +103,7 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger, in the order of the table.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 43] = [
         Self::Review,
         Self::Configured,
         Self::VipArrived,
@@ -104,10 +122,17 @@ impl Trigger {
         Self::ReplicaLost,
         Self::PeerServes,
         Self::PeerLost,
+        Self::Outranked,
         Self::Promoted,
         Self::PromoteFailed,
         Self::Followed,
         Self::FollowFailed,
+        Self::SwitchoverAsked,
+        Self::SwitchoverBarred,
+        Self::WritesHeld,
+        Self::HandOverFailed,
+        Self::LetGone,
+        Self::LetGoFailed,
         Self::EffectFailed,
         Self::NegotiationOver,
         Self::RetryDue,
@@ -115,6 +140,8 @@ impl Trigger {
         Self::RedundancyDue,
         Self::RepeatDue,
         Self::ConflictDue,
+        Self::LastPrimaryDue,
+        Self::ForceAsked,
         Self::PauseBegan,
         Self::StartAsked,
         Self::StopAsked,
@@ -157,6 +184,8 @@ pub enum Standing {
 pub enum Order {
     /// Promote Redis.
     Promote,
+    /// Take no part until the other primary's adverts are heard.
+    StandAside,
     /// Follow the VIP, or the configured node.
     Follow,
     /// Tell keepalived whether it may hold the VIP here.
@@ -169,6 +198,14 @@ pub enum Order {
     RewriteEligible,
     /// Keep answering for the VIP on `lo` for a while.
     Drain,
+    /// Hold writes back until the other node has all of them.
+    HandOver,
+    /// Step down when the other node serves.
+    LetGo,
+    /// The switchover is over, or given up.
+    EndSwitchover,
+    /// Kill a Redis that does not answer.
+    KillRedis,
     /// Take the VIP off the interface.
     RemoveVip,
     /// Start Redis.
@@ -193,6 +230,8 @@ pub enum Order {
     GrowEpoch,
     /// Record which guard of the gate said no.
     NameBlocker,
+    /// Record what the copy here lacks of what the last primary had.
+    NameLack,
 }
 
 /// One row.
@@ -288,6 +327,9 @@ rows! {
     "review-without-redis": Review [] if [Is(VipHere), Is(RedisDown)] => to(Fault),
         [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP is here but Redis is down: the VIP is handed on.";
+    "look-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere), Is(RedisUp), Is(CopyUnfit)] => to(Held),
+        [OpenIncident, NameBlocker],
+        "The VIP is here, and another node has a better copy: if one more look says the same, the VIP is handed on.";
     "hold-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere)] => to(Held),
         [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The VIP is here but the promotion gate is shut.";
@@ -320,10 +362,10 @@ rows! {
         "The VIP arrived and the copy here is complete: Redis is promoted.";
     "vip-without-redis": VipArrived [] if [Is(RedisDown)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP arrived but Redis is down: the VIP is handed on.";
-    "look-on-vip": VipArrived [] if [Is(RedisUp), Is(CopyPartial), Not(Ineligible)] => to(Held), [OpenIncident, NameBlocker],
-        "The VIP arrived in the middle of receiving a data set: if one more look says the same, it is handed on.";
-    "refused-vip": VipArrived [] if [Is(RedisUp), Is(CopyPartial)] => STAY, [],
-        "The VIP is on its way to a node that has a complete copy.";
+    "look-on-vip": VipArrived [] if [Is(RedisUp), Is(CopyUnfit), Not(Ineligible)] => to(Held), [OpenIncident, NameBlocker],
+        "The copy here is a part of one, or another node has a better one: if one more look says the same, the VIP is handed on.";
+    "refused-vip": VipArrived [] if [Is(RedisUp), Is(CopyUnfit)] => STAY, [],
+        "The VIP is on its way to a node that has a better copy.";
     "hold-on-vip": VipArrived [] if [] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The VIP arrived but the promotion gate is shut.";
 
@@ -340,6 +382,8 @@ rows! {
 
     "vrrp-fault-while-paused": VrrpFaulted [] if [Is(Paused)] => STAY, [],
         "keepalived is in FAULT while automatic actions are paused: Redis stays as it is.";
+    "yielding": VrrpFaulted [Primary] if [Is(Yielding)] => STAY, [],
+        "The VIP is on its way to the other node, as ordered.";
     "demote-on-fault": VrrpFaulted [Primary, Promoting, Held] if [Is(RedisUp)] => to(Fault), [OpenIncident, Bias(Standing::Other), RewriteEligible, Follow, Arm(D::Unserved)],
         "keepalived can hold no VIP here (link down or a tracked file): Redis takes no more writes.";
     "vrrp-fault": VrrpFaulted [Replica, Demoting, Stopped] if [Is(RedisUp)] => to(Fault), [OpenIncident, RewriteEligible, Arm(D::Unserved)],
@@ -389,6 +433,9 @@ rows! {
 
     "fall-while-paused": RedisFell [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
         "Redis failed its checks while automatic actions are paused: keepalived is not told.";
+    "kill-hung-primary": RedisFell [Primary, Promoting, Held] if [Is(RedisHung), Is(CandidateElsewhere)] => to(Fault),
+        [OpenIncident, Drain, KillRedis, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
+        "Redis does not answer: it is killed, so that its clients are told and it cannot wake up as a second primary.";
     "fall-primary": RedisFell [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "Redis failed its checks: keepalived hands the VIP to another node.";
     "fall": RedisFell [] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
@@ -407,9 +454,11 @@ rows! {
         "Redis follows its own address: it is made to follow nobody, and can be promoted then.";
     "hand-on": Checked [Held] if [Is(RedisUp), Is(CopyPartial), Not(Paused)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
         "The copy here will not become complete while this node holds the VIP: it is handed on.";
+    "hand-on-older": Checked [Held] if [Is(RedisUp), Is(CopyUnfit), Not(Paused)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
+        "Another node has a better copy: the VIP is handed on.";
     "rewrite": Checked [] if [Is(Unwritten), Not(RetryArmed), Not(Paused)] => STAY, [Rewrite, Arm(D::Retry)],
         "The track files are written again.";
-    "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(CopyPartial), Not(FirstStart), Not(VipHere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+    "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(Aside), Not(CopyUnfit), Not(FirstStart), Not(VipHere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "The copy here is complete: this node takes part.";
     "wake-up": Checked [Fault] if [Is(Answers), Is(RedisIsMaster), Not(VipHere), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow],
         "Redis answers again and still believes that it is a master: it is told to follow at once.";
@@ -450,12 +499,19 @@ rows! {
     "peer-lost": PeerLost [] if [] => STAY, [],
         "The other node's Redis takes no more writes.";
 
+    "step-aside": Outranked [] if [] => to(Fault),
+        [OpenIncident, StandAside, Eligible(false), Bias(Standing::Other), Follow, Raise(A::TwoPrimaries), Arm(D::Unserved)],
+        "Another node was promoted while this one served: the newer primary stays, and this one gives the VIP up.";
+
     // --- what came of orders ----------------------------------------------------------------------
     "promoted-first": Promoted [Promoting] if [Not(HasHistory)] => to(Primary),
         [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads.";
     "promoted-again": Promoted [Promoting] if [Is(LedAllAlong)] => to(Primary), [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads, as it did before.";
+    "promoted-older": Promoted [Promoting] if [Is(Accepted)] => to(Primary),
+        [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::OlderCopy), NameLack, Arm(D::Redundancy)],
+        "Redis confirmed the promotion: this node leads, and may lack what the last primary had.";
     "promoted": Promoted [Promoting] if [] => to(Primary),
         [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::TookOver), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads.";
@@ -479,6 +535,24 @@ rows! {
         "Redis could not be made a replica, before it was checked often enough: it is told again.";
     "follow-failed-late": FollowFailed [] if [] => STAY, [],
         "An order to follow failed after the role had changed again.";
+    "switchover": SwitchoverAsked [] if [] => STAY, [OpenIncident, HandOver],
+        "An operator asked for a switchover: writes are held back until the other node has all of them.";
+    "switchover-barred": SwitchoverBarred [] if [] => STAY, [],
+        "An operator asked for a switchover, which cannot be now.";
+    "writes-held": WritesHeld [Primary] if [Is(VipHere), Is(Yielding)] => STAY, [Drain, Eligible(false), Bias(Standing::Other), LetGo],
+        "The other node has all writes: the VIP is handed to it.";
+    "writes-held-late": WritesHeld [] if [] => STAY, [EndSwitchover],
+        "The other node has all writes, but the role has changed meanwhile.";
+    "hand-over-failed": HandOverFailed [] if [] => STAY, [EndSwitchover],
+        "The other node did not receive all writes in time: they are taken here again, and nothing has changed.";
+    "let-go": LetGone [Primary] if [Is(Yielding)] => to(Fault), [Follow, Arm(D::Unserved)],
+        "The other node serves: Redis here follows it.";
+    "let-go-late": LetGone [] if [] => STAY, [EndSwitchover],
+        "The other node serves, and the role has changed meanwhile.";
+    "let-go-failed": LetGoFailed [Primary] if [Is(Yielding)] => STAY, [Eligible(true), Bias(Standing::Settled), EndSwitchover],
+        "The other node did not take over in time: this one goes on.";
+    "let-go-failed-late": LetGoFailed [] if [] => STAY, [EndSwitchover],
+        "The other node did not take over in time, and the role has changed meanwhile.";
     "effect-failed": EffectFailed [] if [] => STAY, [OpenIncident, Raise(A::EffectFailed)],
         "An order could not be carried out.";
 
@@ -511,7 +585,7 @@ rows! {
         "keepalived is in FAULT although Redis is well, and no other node is seen to serve.";
     "unserved": UnservedDue [Fault] if [] => STAY, [Raise(A::Unserved)],
         "Redis is down here and no other node is seen to serve.";
-    "hand-on-held": UnservedDue [Held] if [Is(CandidateElsewhere)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
+    "hand-on-held": UnservedDue [Held] if [Is(CandidateElsewhere), Not(CopyOlder)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
         "The promotion gate does not open here, and another node could be promoted: the VIP is handed on.";
     "nobody-serves": UnservedDue [Undecided, Replica, Demoting, Stopped] if [Not(PeerServes)] => STAY, [Raise(A::Unserved)],
         "Redis is well here, and no node is seen to serve.";
@@ -529,10 +603,22 @@ rows! {
         "Another node serves as well as this one.";
     "conflict-over": ConflictDue [] if [] => STAY, [],
         "Only one node serves.";
+    "promote-older": LastPrimaryDue [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
+        "The last primary did not come back in time: the copy here is promoted, although it may be older.";
+    "last-primary-moot": LastPrimaryDue [] if [] => STAY, [],
+        "The last primary need not be waited for any more.";
     "repeat": RepeatDue [] if [] => STAY, [Repeat],
         "The trouble goes on: it is said again.";
 
     // --- the operator -----------------------------------------------------------------------------
+    "force-moot": ForceAsked [Primary, Promoting] if [] => STAY, [],
+        "An operator asked for a promotion, and this node leads already.";
+    "forced": ForceAsked [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
+        "An operator said that the copy here leads, although it may be older.";
+    "force-held": ForceAsked [] if [Is(VipHere)] => STAY, [OpenIncident, NameBlocker],
+        "An operator asked for a promotion, and another guard keeps the gate shut.";
+    "force-waits": ForceAsked [] if [] => STAY, [],
+        "An operator said that the copy here leads: it is promoted when the VIP comes.";
     "paused": PauseBegan [] if [] => STAY, [Disarm(D::Retry)],
         "An operator paused automatic actions.";
     "start-asked": StartAsked [] if [] => STAY, [StartRedis],

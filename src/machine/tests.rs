@@ -91,6 +91,10 @@ fn a_paused_machine_orders_nothing() {
         Trigger::StartAsked,
         Trigger::StopAsked,
         Trigger::RestartAsked,
+        // What an operator's switchover leads to: it is not begun while it is paused.
+        Trigger::WritesHeld,
+        Trigger::LetGone,
+        Trigger::LetGoFailed,
     ];
     for row in TABLE.iter().filter(|row| !by_operator.contains(&row.on)) {
         let acts = row.then.iter().any(|order| {
@@ -109,8 +113,8 @@ fn a_paused_machine_orders_nothing() {
                     && earlier.from.is_empty()
                     && earlier.when == [Cond::Is(guard::Guard::Paused)]
             });
-        // Drift is not counted while it is paused.
-        let drift = row.on == Trigger::RoleDrifted;
+        // Neither is counted while it is paused.
+        let drift = [Trigger::RoleDrifted, Trigger::Outranked].contains(&row.on);
         let orphan = row.id.starts_with("orphaned-vip");
         assert!(
             !acts || gate || unpaused || paused_first || drift || orphan,

@@ -1,16 +1,18 @@
 //! Timers that run as long as something is so, whatever event made it so.
 
 use super::alarm::is_out;
-use super::guard::Guard;
+use super::guard::{Guard, LINEAGE_INTACT, gate_blocker};
 use super::state::{Stamp, State, arm};
 use crate::model::alarm::AlarmKind;
 use crate::model::event::Deadline;
+use crate::model::redis::Grade;
 use crate::model::role::Role;
 
 /// Arms what has become so, and stops what is so no longer.
 pub(super) fn watch(state: &mut State, stamp: Stamp) {
     let settings = &state.settings;
     let (reconcile_ms, unserved_ms) = (settings.reconcile_ms, settings.unserved_ms);
+    let last_primary_ms = settings.last_primary_ms;
     // keepalived moves the VIP before it says so, and either may be late: a disagreement counts only if it lasts.
     // A VIP that was never seen here may be on an interface that is not looked at: then the line counts.
     let disagree = match (state.vip_here, state.is_vrrp_master()) {
@@ -21,6 +23,17 @@ pub(super) fn watch(state: &mut State, stamp: Stamp) {
     run(state, stamp, Deadline::Reconcile, disagree, reconcile_ms);
     let conflicts = is_conflict(state) && !is_out(state, AlarmKind::TwoPrimaries);
     run(state, stamp, Deadline::Conflict, conflicts, unserved_ms);
+    run(
+        state,
+        stamp,
+        Deadline::Apart,
+        is_apart(state),
+        2 * unserved_ms,
+    );
+    let waits = state.settings.prefer_availability
+        && state.role == Role::Held
+        && gate_blocker(state) == Some(LINEAGE_INTACT);
+    run(state, stamp, Deadline::LastPrimary, waits, last_primary_ms);
     if state.role == Role::Primary && !Guard::Lonely.holds(state) {
         state.deadlines.remove(&Deadline::Redundancy);
     }
@@ -43,6 +56,23 @@ fn is_conflict(state: &State) -> bool {
     state.vip_is_contested() || (state.role == Role::Primary && state.peer_serves_now())
 }
 
+/// The link of the copy here is down, and somebody may go on without it. Where the last primary's host says that no Redis
+/// is there, nobody does.
+fn is_apart(state: &State) -> bool {
+    let Some(seen) = state.redis.as_ref().filter(|_| state.linked_once) else {
+        return false;
+    };
+    let holder = state
+        .newest
+        .as_ref()
+        .and_then(|newest| newest.holder.as_ref());
+    let refuses = holder
+        .and_then(|name| state.peers.get(name))
+        .is_some_and(|peer| peer.grade == Some(Grade::Refused));
+    let leads = matches!(state.role, Role::Primary | Role::Promoting | Role::Held);
+    !leads && !seen.link_up && state.behind.is_none() && !refuses
+}
+
 /// Somebody has served before, nobody is seen to now, and nothing is on its way. A node that may not promote is
 /// asked again whether another one could.
 fn is_unserved(state: &State) -> bool {
@@ -50,9 +80,10 @@ fn is_unserved(state: &State) -> bool {
         return false;
     }
     match state.role {
-        Role::Held => Guard::CandidateElsewhere.holds(state),
+        Role::Held => Guard::CandidateElsewhere.holds(state) && !Guard::CopyOlder.holds(state),
         Role::Undecided | Role::Replica | Role::Demoting | Role::Stopped => {
-            !state.peer_serves() && !is_out(state, AlarmKind::Unserved)
+            let is_said = [AlarmKind::Unserved, AlarmKind::PromotionHeld];
+            !state.peer_serves() && !is_said.iter().any(|kind| is_out(state, *kind))
         }
         Role::Promoting | Role::Primary | Role::Fenced | Role::Fault => false,
     }

@@ -33,6 +33,8 @@ pub enum AlarmKind {
     TwoPrimaries,
     /// keepalived moved the VIP, and its line did not arrive.
     NotifyLost,
+    /// The copy that was promoted may lack what the last primary had.
+    OlderCopy,
 }
 
 impl AlarmKind {
@@ -52,6 +54,7 @@ impl AlarmKind {
             Self::JournalTrouble => "journal-trouble",
             Self::TwoPrimaries => "two-primaries",
             Self::NotifyLost => "notify-lost",
+            Self::OlderCopy => "older-copy",
         }
     }
 
@@ -70,7 +73,8 @@ impl AlarmKind {
             | Self::AuthRefused
             | Self::Misconfigured
             | Self::JournalTrouble
-            | Self::TwoPrimaries => Severity::Critical,
+            | Self::TwoPrimaries
+            | Self::OlderCopy => Severity::Critical,
         }
     }
 
@@ -78,7 +82,7 @@ impl AlarmKind {
     #[must_use]
     pub fn covered_by(self) -> &'static [Self] {
         match self {
-            Self::NoReplica => &[Self::TookOver],
+            Self::NoReplica => &[Self::TookOver, Self::OlderCopy],
             Self::Unserved => &[Self::PromotionHeld],
             Self::PromotionHeld => &[Self::Unserved],
             Self::EffectFailed => &[Self::AuthRefused],
@@ -89,7 +93,8 @@ impl AlarmKind {
             | Self::KeepalivedGone
             | Self::JournalTrouble
             | Self::TwoPrimaries
-            | Self::NotifyLost => &[],
+            | Self::NotifyLost
+            | Self::OlderCopy => &[],
         }
     }
 }

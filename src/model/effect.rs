@@ -46,6 +46,25 @@ pub enum Effect {
         /// What to say.
         alarm: Alarm,
     },
+    /// Kill a Redis that does not answer, so that the kernel resets its clients and it cannot wake up as a primary.
+    KillRedis {
+        /// Its process id, as the process itself told it.
+        pid: u32,
+    },
+    /// Hold writes back until another node has all of them: the first half of a switchover.
+    HandOver {
+        /// Name of that node.
+        to: String,
+        /// For how long at most, in milliseconds; then writes are taken again.
+        within_ms: u64,
+    },
+    /// When the other node serves, step down and send the clients there: the second half.
+    LetGo {
+        /// Name of that node.
+        to: String,
+        /// How long it is waited for, in milliseconds; then writes are taken again.
+        within_ms: u64,
+    },
 }
 
 impl Effect {
@@ -62,6 +81,9 @@ impl Effect {
             Self::StartRedis => "start-redis",
             Self::StopRedis => "stop-redis",
             Self::SendAlarm { .. } => "send-alarm",
+            Self::KillRedis { .. } => "kill-redis",
+            Self::HandOver { .. } => "hand-over",
+            Self::LetGo { .. } => "let-go",
         }
     }
 }
@@ -73,6 +95,9 @@ impl fmt::Display for Effect {
             Self::SetEligible { eligible } => write!(f, "set-eligible {}", u8::from(*eligible)),
             Self::SetBias { bias } => write!(f, "set-bias {bias}"),
             Self::Drain { hold_ms } => write!(f, "drain {hold_ms} ms"),
+            Self::KillRedis { pid } => write!(f, "kill-redis {pid}"),
+            Self::HandOver { to, .. } => write!(f, "hand-over to {to}"),
+            Self::LetGo { to, .. } => write!(f, "let-go to {to}"),
             Self::SendAlarm { sink, alarm } => {
                 write!(f, "send-alarm {} {} to {sink}", alarm.kind, alarm.status)
             }

@@ -177,6 +177,22 @@ pub enum Event {
         /// What is wrong.
         why: String,
     },
+    /// Another node's keepalived is heard to advertise the VIP as its own, or has fallen silent.
+    PeerAdvertised {
+        /// Name of the node.
+        peer: String,
+        /// It is heard.
+        heard: bool,
+    },
+    /// An operator asked for the VIP and the writes to be handed to another node.
+    SwitchoverAsked {
+        /// To which; `None` for the one that VRRP chooses.
+        to: Option<String>,
+        /// How long each half of it may take, in milliseconds.
+        within_ms: u64,
+        /// Who.
+        operator: Operator,
+    },
 }
 
 impl Event {
@@ -209,11 +225,13 @@ impl Event {
             Self::EffectTried { .. } => "effect-tried",
             Self::RecordsRemoved { .. } => "records-removed",
             Self::VolumeDamaged { .. } => "volume-damaged",
+            Self::PeerAdvertised { .. } => "peer-advertised",
+            Self::SwitchoverAsked { .. } => "switchover-asked",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 25] = [
+    pub const KINDS: [&'static str; 27] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -239,6 +257,8 @@ impl Event {
         "effect-tried",
         "records-removed",
         "volume-damaged",
+        "peer-advertised",
+        "switchover-asked",
     ];
 
     /// Where in the spool this event stood, if it came from there.
@@ -273,6 +293,10 @@ pub enum Deadline {
     PauseExpiry,
     /// Another node has been seen to serve beside this one for a while.
     Conflict,
+    /// The replica here has had no link for a while, and another node may have gone on.
+    Apart,
+    /// The last primary, or another one with a better copy, has been waited for long enough.
+    LastPrimary,
 }
 
 impl Deadline {
@@ -289,6 +313,8 @@ impl Deadline {
             Self::Repeat => "repeat",
             Self::PauseExpiry => "pause-expiry",
             Self::Conflict => "conflict",
+            Self::Apart => "apart",
+            Self::LastPrimary => "last-primary",
         }
     }
 }
@@ -313,4 +339,6 @@ pub enum RedisRequest {
     Stop,
     /// Stop, then start.
     Restart,
+    /// Promote it although its copy may be older than what the last primary had.
+    Promote,
 }

@@ -9,9 +9,9 @@ use super::redis::{Endpoint, Grade};
 pub struct Settings {
     /// Name of this node.
     pub node: String,
-    /// How many nodes have a higher priority than this one: 0 is first.
-    pub rank: u16,
-    /// The other nodes of the instance.
+    /// The other nodes that have a higher priority than this one: of equals, they lead.
+    pub above: Vec<String>,
+    /// The other nodes of the instance, the one of highest priority first.
     pub peers: Vec<String>,
     /// This node's own Redis, as others reach it.
     pub own: Endpoint,
@@ -27,6 +27,12 @@ pub struct Settings {
     pub fall_on: Vec<Grade>,
     /// What the newest primary adds to its VRRP priority.
     pub bias: u8,
+    /// A copy that may be older is promoted when the last primary has been waited for; else only by an operator.
+    pub prefer_availability: bool,
+    /// How long the last primary is waited for.
+    pub last_primary_ms: u64,
+    /// A primary that does not answer any more is killed, where another node can take over.
+    pub kill_hung: bool,
     /// How long the drain address stands; 0 for none.
     pub drain_ms: u64,
     /// At the very first start, each rank waits this long for the one above it.

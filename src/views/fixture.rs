@@ -179,7 +179,7 @@ pub fn folded(events: impl IntoIterator<Item = Event>) -> Vec<Record> {
 pub fn settings() -> Settings {
     Settings {
         node: "lvs1".to_owned(),
-        rank: 0,
+        above: Vec::new(),
         peers: vec!["lvs2".to_owned()],
         own: endpoint("192.168.192.37"),
         vip: vip(),
@@ -188,6 +188,9 @@ pub fn settings() -> Settings {
         rise: 3,
         fall_on: vec![Grade::Timeout, Grade::Refused, Grade::Unreachable],
         bias: 50,
+        prefer_availability: true,
+        last_primary_ms: 30_000,
+        kill_hung: true,
         drain_ms: 3_000,
         negotiation_ms: 2_000,
         retry_ms: 200,

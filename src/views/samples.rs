@@ -70,6 +70,15 @@ fn events_of_the_journal() -> Vec<Event> {
             path: "journal/00000000000000000001.vol".to_owned(),
             why: "a chunk is garbled".to_owned(),
         },
+        Event::PeerAdvertised {
+            peer: "b".to_owned(),
+            heard: true,
+        },
+        Event::SwitchoverAsked {
+            to: Some("b".to_owned()),
+            within_ms: 5_000,
+            operator: operator("alice"),
+        },
     ]
 }
 
@@ -151,6 +160,15 @@ pub fn every_effect() -> Vec<Effect> {
         Effect::RemoveVip,
         Effect::StartRedis,
         Effect::StopRedis,
+        Effect::KillRedis { pid: 4711 },
+        Effect::HandOver {
+            to: "b".to_owned(),
+            within_ms: 5_000,
+        },
+        Effect::LetGo {
+            to: "b".to_owned(),
+            within_ms: 5_000,
+        },
         Effect::SendAlarm {
             sink: "ops".to_owned(),
             alarm: Alarm {

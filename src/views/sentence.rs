@@ -44,7 +44,8 @@ pub fn operator_of(event: &Event) -> Option<&Operator> {
     match event {
         Event::OperatorPaused { operator, .. }
         | Event::OperatorResumed { operator }
-        | Event::OperatorAsked { operator, .. } => Some(operator),
+        | Event::OperatorAsked { operator, .. }
+        | Event::SwitchoverAsked { operator, .. } => Some(operator),
         _ => None,
     }
 }
@@ -97,12 +98,17 @@ impl fmt::Display for Sentence<'_> {
             Event::EffectFinished { order, outcome, .. } => write!(f, "{order}: {outcome}"),
             Event::OperatorPaused { .. }
             | Event::OperatorResumed { .. }
-            | Event::OperatorAsked { .. } => asked(f, self.event),
+            | Event::OperatorAsked { .. }
+            | Event::SwitchoverAsked { .. } => asked(f, self.event),
             Event::ActedUnrecorded { .. }
             | Event::JournalQuarantined { .. }
             | Event::JournalFailed { .. }
             | Event::RecordsRemoved { .. }
             | Event::VolumeDamaged { .. } => of_the_journal(f, self.event),
+            Event::PeerAdvertised { peer, heard: true } => write!(f, "{peer}'s adverts are heard"),
+            Event::PeerAdvertised { peer, heard: false } => {
+                write!(f, "{peer}'s adverts are heard no more")
+            }
             Event::SpoolDamaged { skipped_bytes, .. } => {
                 write!(f, "{skipped_bytes} damaged bytes of the spool passed over")
             }
@@ -226,6 +232,8 @@ fn passed(deadline: Deadline) -> &'static str {
         Deadline::KeepalivedGone => "keepalived has been gone for a while",
         Deadline::Repeat => "an unresolved alarm is due again",
         Deadline::PauseExpiry => "the pause is over",
+        Deadline::Apart => "the replica has had no link for a while",
+        Deadline::LastPrimary => "the last primary has been waited for long enough",
         Deadline::Conflict => "another node has been seen to serve as well for a while",
     }
 }
@@ -249,10 +257,13 @@ fn asked(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
             write!(f, ": {reason}")
         }
         Event::OperatorResumed { .. } => f.write_str(" resumed automatic actions"),
+        Event::SwitchoverAsked { to: Some(to), .. } => write!(f, " asked for a switchover to {to}"),
+        Event::SwitchoverAsked { to: None, .. } => f.write_str(" asked for a switchover"),
         Event::OperatorAsked { request, .. } => f.write_str(match request {
             RedisRequest::Start => " asked for Redis to be started",
             RedisRequest::Stop => " asked for Redis to be stopped",
             RedisRequest::Restart => " asked for Redis to be restarted",
+            RedisRequest::Promote => " asked for Redis to be promoted, whatever its copy lacks",
         }),
         _ => Ok(()),
     }

@@ -47,10 +47,6 @@ pub fn observation(
             .and_then(RedisId::parse)
             .unwrap_or_default()
     };
-    let offset = match role {
-        RedisRole::Master => number(replication, "master_repl_offset", 0),
-        RedisRole::Replica => number(replication, "slave_repl_offset", 0),
-    };
     let master = field(replication, "master_host").map(|host| Endpoint {
         host: short(host),
         port: number(replication, "master_port", 0),
@@ -61,7 +57,7 @@ pub fn observation(
         replid: id("master_replid"),
         replid2: id("master_replid2"),
         second_offset: number(replication, "second_repl_offset", -1),
-        offset,
+        offset: offset(replication)?,
         master,
         link_up: link_up(replication),
         sync_in_progress: flag(replication, "master_sync_in_progress"),
@@ -83,6 +79,16 @@ pub struct DataSet {
     /// How much of the replication stream Redis has read, in bytes (`slave_read_repl_offset`, since 7.0); before
     /// that how much of it is in the data set (`slave_repl_offset`).
     pub read_offset: i64,
+}
+
+/// How far a data set has come, in bytes of the replication stream; `None` where no role is told.
+#[must_use]
+pub fn offset(replication: &str) -> Option<i64> {
+    let key = match field(replication, "role")? {
+        "master" => "master_repl_offset",
+        _ => "slave_repl_offset",
+    };
+    Some(number(replication, key, 0))
 }
 
 /// Reads `INFO replication` and `INFO persistence`; `None` where no role is told.

@@ -6,8 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use tokio::io::Interest;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::io::unix::AsyncFd;
 
 /// What the programs that speak Redis' protocol are called.
@@ -35,8 +34,16 @@ impl Process {
             return None;
         }
         Some(Self {
-            pidfd: register(pidfd)?,
+            pidfd: super::readable(pidfd).ok()?,
         })
+    }
+
+    /// SIGKILL, to this very process.
+    ///
+    /// # Errors
+    /// It has exited already, or this process may not (`CAP_KILL`, or the same user).
+    pub fn kill(&self) -> io::Result<()> {
+        Ok(pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL)?)
     }
 
     /// Waits until the process has exited.
@@ -68,13 +75,6 @@ pub fn is_running_here(name: &str) -> bool {
             // A zombie has no namespace.
             Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
         })
-}
-
-/// tokio deprecates the safe constructor because a `T` could close its descriptor early (tokio #8587). An
-/// `OwnedFd` does not, and the constructor that replaces it is `unsafe`, which this crate forbids.
-#[allow(deprecated)]
-fn register(pidfd: OwnedFd) -> Option<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(pidfd, Interest::READABLE).ok()
 }
 
 /// A pidfd is readable from the exit on, also while the process is a zombie.

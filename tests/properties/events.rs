@@ -72,7 +72,7 @@ pub fn any_state() -> impl Strategy<Value = State> {
 fn settings(fall: u16, rise: u16, bias: u8) -> Settings {
     Settings {
         node: "a".to_owned(),
-        rank: u16::from(bias % 2),
+        above: vec!["b".to_owned(); usize::from(bias % 2)],
         peers: vec!["b".to_owned(), "c".to_owned()],
         own: endpoint("10.0.0.1"),
         vip: endpoint("10.0.0.100"),
@@ -81,6 +81,9 @@ fn settings(fall: u16, rise: u16, bias: u8) -> Settings {
         rise,
         fall_on: vec![Grade::Timeout, Grade::Refused],
         bias,
+        prefer_availability: true,
+        last_primary_ms: 30_000,
+        kill_hung: true,
         drain_ms: 3_000,
         negotiation_ms: 2_000,
         retry_ms: 200,
@@ -134,16 +137,20 @@ pub fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn operator_event() -> impl Strategy<Value = Event> {
-    let operator = || Operator {
+fn operator() -> Operator {
+    Operator {
         uid: 0,
         user: "root".to_owned(),
         command: "rha".to_owned(),
-    };
+    }
+}
+
+fn operator_event() -> impl Strategy<Value = Event> {
     let requests = [
         RedisRequest::Start,
         RedisRequest::Stop,
         RedisRequest::Restart,
+        RedisRequest::Promote,
     ];
     prop_oneof![
         option::of(any::<i64>()).prop_map(move |until_us| Event::OperatorPaused {
@@ -211,6 +218,19 @@ fn other_event() -> impl Strategy<Value = Event> {
         Event::VolumeDamaged {
             path: why(),
             why: why(),
+        },
+        Event::PeerAdvertised {
+            peer: "b".to_owned(),
+            heard: true,
+        },
+        Event::SwitchoverAsked {
+            to: None,
+            within_ms: 5_000,
+            operator: operator(),
+        },
+        Event::PeerAdvertised {
+            peer: "c".to_owned(),
+            heard: false,
         },
     ])
 }
@@ -338,6 +358,8 @@ fn deadline() -> impl Strategy<Value = Deadline> {
         Deadline::Repeat,
         Deadline::PauseExpiry,
         Deadline::Conflict,
+        Deadline::Apart,
+        Deadline::LastPrimary,
     ])
 }
 

@@ -1,5 +1,7 @@
 //! The shell around the machine, as DESIGN.md section 2 has it: stamp, step, record, and only then act.
 
+use std::collections::BTreeMap;
+
 use rha::machine::{self, State};
 use rha::model::effect::{Effect, EffectId, Outcome};
 use rha::model::event::{Event, Operator, RedisRequest};
@@ -12,6 +14,8 @@ use super::{Action, MS, SECOND, World};
 
 /// From the start of the process to its first look at the world.
 const START_US: u64 = 20 * MS;
+/// Four adverts.
+const SILENCE_US: u64 = 400 * MS;
 /// One append and flush.
 const JOURNAL_US: u64 = 300;
 
@@ -28,6 +32,8 @@ pub struct Agent {
     pub(super) life: u64,
     attached: Option<RedisId>,
     timer: Option<u64>,
+    /// Whose adverts it hears, and since when it has heard none.
+    heard: BTreeMap<usize, u64>,
 }
 
 impl Agent {
@@ -70,6 +76,11 @@ pub(super) enum Act {
         took_us: u64,
     },
     Timer(u64),
+    /// Has this node fallen silent?
+    Silence {
+        life: u64,
+        peer: usize,
+    },
 }
 
 impl World {
@@ -121,6 +132,15 @@ impl World {
     pub fn ask(&mut self, node: usize, request: RedisRequest) {
         let operator = operator("rha redis");
         self.inform(node, 0, Event::OperatorAsked { request, operator });
+    }
+
+    pub fn ask_switchover(&mut self, node: usize, to: Option<&str>) {
+        let asked = Event::SwitchoverAsked {
+            to: to.map(str::to_owned),
+            within_ms: 5_000,
+            operator: operator("rha switchover"),
+        };
+        self.inform(node, 0, asked);
     }
 
     /// Settings that a reload brought.
@@ -181,6 +201,9 @@ impl World {
                 self.take(node, Event::PeerProbed { peer, probe }, None);
             }
             Act::Timer(life) if life == present && ready => self.timer_rings(node),
+            Act::Silence { life, peer } if life == present && ready => {
+                self.look_for_silence(node, peer);
+            }
             _ => {}
         }
     }
@@ -347,6 +370,46 @@ impl World {
             self.take(node, attached, None);
         }
         probe
+    }
+
+    /// A copy of each advert, whatever keepalived makes of it.
+    pub(super) fn hear_advert(&mut self, node: usize, peer: usize, priority: u8) {
+        let agent = &mut self.nodes[node].agent;
+        if !agent.ready {
+            return;
+        }
+        let was_heard = if priority == 0 {
+            agent.heard.remove(&peer)
+        } else {
+            agent.heard.insert(peer, self.now)
+        };
+        if was_heard.is_some() != (priority > 0) {
+            self.tell_advertised(node, peer, priority > 0);
+        }
+        if was_heard.is_none() && priority > 0 {
+            let life = self.nodes[node].agent.life;
+            self.after(SILENCE_US, Action::Agent(node, Act::Silence { life, peer }));
+        }
+    }
+
+    fn look_for_silence(&mut self, node: usize, peer: usize) {
+        let agent = &mut self.nodes[node].agent;
+        let Some(last) = agent.heard.get(&peer).copied() else {
+            return;
+        };
+        if self.now - last >= SILENCE_US {
+            agent.heard.remove(&peer);
+            self.tell_advertised(node, peer, false);
+        } else {
+            let life = agent.life;
+            let left = last + SILENCE_US - self.now;
+            self.after(left, Action::Agent(node, Act::Silence { life, peer }));
+        }
+    }
+
+    fn tell_advertised(&mut self, node: usize, peer: usize, heard: bool) {
+        let peer = self.nodes[peer].name.clone();
+        self.inform(node, 0, Event::PeerAdvertised { peer, heard });
     }
 
     fn timer_rings(&mut self, node: usize) {

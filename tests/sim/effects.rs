@@ -106,7 +106,10 @@ impl World {
             let id = EffectId { seq, index };
             let takes = self.takes(node, &effect);
             match effect {
-                Effect::Promote | Effect::Follow { .. } => self.start_role_order(node, id, takes),
+                Effect::Promote
+                | Effect::Follow { .. }
+                | Effect::HandOver { .. }
+                | Effect::LetGo { .. } => self.start_role_order(node, id, takes),
                 Effect::SendAlarm { alarm, .. } => {
                     self.nodes[node].lanes.mail.insert(id, alarm);
                     self.after(takes, Action::Effect(node, Act::Mail(life)));
@@ -119,6 +122,7 @@ impl World {
                 Effect::SetEligible { .. }
                 | Effect::SetBias { .. }
                 | Effect::Drain { .. }
+                | Effect::KillRedis { .. }
                 | Effect::RemoveVip => {
                     let free = self.nodes[node].lanes.fast_free.max(self.now) + takes;
                     self.nodes[node].lanes.fast_free = free;
@@ -132,12 +136,13 @@ impl World {
         let set = self.nodes[node].taking_us.get(effect.word()).copied();
         let usual = match effect {
             Effect::Promote => 500,
-            Effect::Follow { .. } => MS,
+            Effect::Follow { .. } | Effect::HandOver { .. } | Effect::LetGo { .. } => MS,
             Effect::SendAlarm { .. } => 10 * MS,
             Effect::StartRedis | Effect::StopRedis => 50 * MS,
             Effect::SetEligible { .. }
             | Effect::SetBias { .. }
             | Effect::Drain { .. }
+            | Effect::KillRedis { .. }
             | Effect::RemoveVip => 100,
         };
         set.unwrap_or_else(|| self.lag(usual))
@@ -184,7 +189,29 @@ impl World {
             self.after(PATIENCE_US, ends(Outcome::TimedOut));
             return;
         }
+        let again = |us| {
+            let waited = waited + us;
+            let again = Act::Lands {
+                life,
+                order,
+                id,
+                waited,
+            };
+            Action::Effect(node, again)
+        };
         let done = match &effect {
+            Effect::HandOver { to, within_ms } | Effect::LetGo { to, within_ms } => {
+                let lets_go = matches!(effect, Effect::LetGo { .. });
+                match self.hands_over(node, to, lets_go, within_ms * MS, waited) {
+                    Some(done) => done,
+                    None => {
+                        if life == self.nodes[node].agent.life {
+                            self.after(MS, again(MS));
+                        }
+                        return;
+                    }
+                }
+            }
             Effect::Follow { target } if self.is_own(node, target) => {
                 // A replica of itself stays so for ever: it steps down, and waits.
                 let redis = &self.nodes[node].redis;
@@ -199,14 +226,7 @@ impl World {
                 }
                 if waited < ELSEWHERE_US {
                     if life == self.nodes[node].agent.life {
-                        let waited = waited + LOOK_US;
-                        let again = Act::Lands {
-                            life,
-                            order,
-                            id,
-                            waited,
-                        };
-                        self.after(LOOK_US, Action::Effect(node, again));
+                        self.after(LOOK_US, again(LOOK_US));
                     }
                     return;
                 }
@@ -220,6 +240,46 @@ impl World {
             Err(why) => Outcome::Refused(why),
         };
         self.after(takes, ends(outcome));
+    }
+
+    /// One half of a switchover; `None` while it waits for the other node.
+    fn hands_over(
+        &mut self,
+        node: usize,
+        to: &str,
+        lets_go: bool,
+        within_us: u64,
+        waited: u64,
+    ) -> Option<Result<(), String>> {
+        let other = self.index(to).expect("the machine knows the nodes");
+        let there = &self.nodes[other].redis;
+        let answers =
+            self.reaches(node, other) && there.running && !self.is_stalled(other, Part::Redis);
+        let own = &self.nodes[node].redis;
+        let is_so = match lets_go {
+            true => there.role == RedisRole::Master,
+            false => there.offset >= own.offset,
+        };
+        let held_until = self.now + within_us - waited.min(within_us) + SECOND;
+        let host = &mut self.nodes[node];
+        host.redis.held_until = held_until;
+        if answers && is_so {
+            if lets_go {
+                host.redis.held_until = 0;
+                host.drain = false;
+                let nobody = Endpoint {
+                    host: "127.0.0.1".to_owned(),
+                    port: 1,
+                };
+                return Some(self.replicaof(node, nobody));
+            }
+            return Some(Ok(()));
+        }
+        if answers && waited < within_us {
+            return None;
+        }
+        host.redis.held_until = 0;
+        Some(Err(format!("{to} does not follow")))
     }
 
     fn is_own(&self, node: usize, target: &Endpoint) -> bool {
@@ -246,10 +306,19 @@ impl World {
                 let life = self.nodes[node].agent.life;
                 self.after(hold_ms * MS, Action::Effect(node, Act::DrainOver(life)));
             }
+            Effect::KillRedis { pid } => {
+                if self.nodes[node].redis.pid == pid {
+                    self.kill_redis(node);
+                }
+            }
             Effect::RemoveVip => self.set_vip(node, false),
             Effect::StartRedis => self.start_redis(node, Boot::default()),
             Effect::StopRedis => self.kill_redis(node),
-            Effect::Promote | Effect::Follow { .. } | Effect::SendAlarm { .. } => {
+            Effect::Promote
+            | Effect::Follow { .. }
+            | Effect::HandOver { .. }
+            | Effect::LetGo { .. }
+            | Effect::SendAlarm { .. } => {
                 unreachable!("has a lane of its own")
             }
         }
@@ -275,7 +344,11 @@ impl World {
         let order = self.effect(node, effect);
         let touches_redis = matches!(
             order,
-            Effect::Promote | Effect::Follow { .. } | Effect::StartRedis | Effect::StopRedis
+            Effect::Promote
+                | Effect::Follow { .. }
+                | Effect::LetGo { .. }
+                | Effect::StartRedis
+                | Effect::StopRedis
         );
         let finished = Event::EffectFinished {
             effect,

@@ -137,7 +137,10 @@ impl World {
                 self.advertise(node, self.priority(node));
                 self.after(ADVERT_US, Action::Keepalived(node, Act::Tick(timer)));
             }
-            Act::Advert { from, priority } => self.heard(node, from, priority),
+            Act::Advert { from, priority } => {
+                self.hear_advert(node, from, priority);
+                self.heard(node, from, priority);
+            }
             Act::Stopped(then) if then == life => {
                 self.write_line(node, Word::State(VrrpState::Stop));
             }

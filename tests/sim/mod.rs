@@ -307,7 +307,7 @@ pub fn settings(index: usize, names: &[String], own: Endpoint, vip: Endpoint) ->
     let node = peers.remove(index);
     Settings {
         node,
-        rank: u16::try_from(index).expect("three nodes at most"),
+        above: names[..index].to_vec(),
         peers,
         own,
         follow: vip.clone(),
@@ -321,6 +321,9 @@ pub fn settings(index: usize, names: &[String], own: Endpoint, vip: Endpoint) ->
             Grade::Garbage,
         ],
         bias: 4,
+        prefer_availability: true,
+        last_primary_ms: 30_000,
+        kill_hung: true,
         drain_ms: 3_000,
         negotiation_ms: 2_000,
         retry_ms: 200,

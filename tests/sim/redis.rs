@@ -19,6 +19,8 @@ pub struct Redis {
     pub latency_us: u64,
     /// Our password is the right one.
     pub auth_ok: bool,
+    /// Until then it holds writes back (CLIENT PAUSE).
+    pub held_until: u64,
     /// It cannot save to disk.
     pub misconf: bool,
     pub role: RedisRole,
@@ -57,6 +59,7 @@ impl Default for Redis {
             loading_until: 0,
             latency_us: 400,
             auth_ok: true,
+            held_until: 0,
             misconf: false,
             role: RedisRole::Replica,
             master: None,
@@ -89,6 +92,7 @@ impl World {
         let pid = u32::try_from(self.identities).expect("a story is short");
         let redis = &mut self.nodes[node].redis;
         redis.running = true;
+        redis.held_until = 0;
         redis.pid = pid;
         redis.run_id = run_id;
         redis.loading_until = now + boot.loading_us;
@@ -150,6 +154,9 @@ impl World {
         let redis = &mut self.nodes[node].redis;
         if redis.role == RedisRole::Replica {
             return Err(format!("READONLY says {name}"));
+        }
+        if self.now < redis.held_until {
+            return Err(format!("{name} holds writes back"));
         }
         redis.keys += keys;
         redis.offset += i64::try_from(keys).expect("a story is short") * KEY_BYTES;

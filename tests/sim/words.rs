@@ -112,6 +112,11 @@ fn words(record: &Record) -> String {
         }
         Event::VipChanged { here: true } => "the VIP is on the interface".to_owned(),
         Event::VipChanged { here: false } => "the VIP is off the interface".to_owned(),
+        Event::PeerAdvertised { peer, heard } => {
+            let no_more = if *heard { "" } else { " no more" };
+            format!("{peer}'s adverts are heard{no_more}")
+        }
+        Event::SwitchoverAsked { .. } => "the operator asks for a switchover".to_owned(),
         Event::KeepalivedChanged { running: true } => "keepalived runs".to_owned(),
         Event::KeepalivedChanged { running: false } => "keepalived is gone".to_owned(),
         Event::RedisAttached { pid, .. } => format!("Redis is attached, pid {pid}"),
@@ -131,6 +136,7 @@ fn words(record: &Record) -> String {
             RedisRequest::Start => "the operator starts Redis".to_owned(),
             RedisRequest::Stop => "the operator stops Redis".to_owned(),
             RedisRequest::Restart => "the operator restarts Redis".to_owned(),
+            RedisRequest::Promote => "the operator forces a promotion".to_owned(),
         },
         other => other.kind().to_owned(),
     }

@@ -163,12 +163,17 @@ fn orders(row: &Row) -> Vec<String> {
 fn order(order: &Order) -> String {
     match order {
         Order::Promote => "promote".to_owned(),
+        Order::StandAside => "stand-aside".to_owned(),
         Order::Follow => "follow".to_owned(),
         Order::Eligible(eligible) => format!("set-eligible {}", u8::from(*eligible)),
         Order::Bias(standing) => format!("bias {}", format!("{standing:?}").to_lowercase()),
         Order::Rewrite => "rewrite-track-files".to_owned(),
         Order::RewriteEligible => "rewrite-eligible".to_owned(),
         Order::Drain => "drain".to_owned(),
+        Order::HandOver => "hand-over".to_owned(),
+        Order::LetGo => "let-go".to_owned(),
+        Order::EndSwitchover => "end-switchover".to_owned(),
+        Order::KillRedis => "kill-redis".to_owned(),
         Order::RemoveVip => "remove-vip".to_owned(),
         Order::StartRedis => "start-redis".to_owned(),
         Order::StopRedis => "stop-redis".to_owned(),
@@ -181,6 +186,7 @@ fn order(order: &Order) -> String {
         Order::OpenIncident => "open-incident".to_owned(),
         Order::GrowEpoch => "grow-epoch".to_owned(),
         Order::NameBlocker => "name-blocker".to_owned(),
+        Order::NameLack => "name-lack".to_owned(),
     }
 }
 

@@ -130,6 +130,10 @@ impl Fold for Tally {
         let text = format!("{:?}{record:?}", self.hash);
         self.hash = *blake3::hash(text.as_bytes()).as_bytes();
     }
+
+    fn upcast(_: u8, _: &[u8]) -> Option<Self> {
+        None
+    }
 }
 
 fn tally(records: &[Record]) -> Tally {

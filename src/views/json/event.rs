@@ -118,6 +118,15 @@ pub(super) enum EventJson<'a> {
         path: &'a str,
         why: &'a str,
     },
+    PeerAdvertised {
+        peer: &'a str,
+        heard: bool,
+    },
+    SwitchoverAsked {
+        to: Option<&'a str>,
+        within_ms: u64,
+        operator: OperatorJson<'a>,
+    },
 }
 
 impl<'a> From<&'a Event> for EventJson<'a> {
@@ -164,13 +173,10 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 order,
                 outcome,
             } => finished(effect, order, outcome),
-            Event::OperatorPaused {
-                until_us,
-                reason,
-                operator,
-            } => operator_paused(*until_us, reason, operator),
-            Event::OperatorResumed { operator } => operator_resumed(operator),
-            Event::OperatorAsked { request, operator } => operator_asked(*request, operator),
+            Event::OperatorPaused { .. }
+            | Event::OperatorResumed { .. }
+            | Event::OperatorAsked { .. }
+            | Event::SwitchoverAsked { .. } => of_operator(event),
             Event::ActedUnrecorded { at, why, what } => unrecorded(at, why, what),
             Event::JournalQuarantined { path, why } => Self::JournalQuarantined { path, why },
             Event::JournalFailed { at, why, over } => journal_failed(at, why, *over),
@@ -188,7 +194,38 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 why,
             } => removed(*below, *records, *bytes, why),
             Event::VolumeDamaged { path, why } => Self::VolumeDamaged { path, why },
+            &Event::PeerAdvertised { ref peer, heard } => Self::PeerAdvertised { peer, heard },
         }
+    }
+}
+
+fn of_operator(event: &Event) -> EventJson<'_> {
+    match event {
+        Event::OperatorPaused {
+            until_us,
+            reason,
+            operator,
+        } => operator_paused(*until_us, reason, operator),
+        Event::OperatorResumed { operator } => operator_resumed(operator),
+        Event::OperatorAsked { request, operator } => operator_asked(*request, operator),
+        Event::SwitchoverAsked {
+            to,
+            within_ms,
+            operator,
+        } => switchover_asked(to.as_deref(), *within_ms, operator),
+        _ => unreachable!("told by operators only"),
+    }
+}
+
+fn switchover_asked<'a>(
+    to: Option<&'a str>,
+    within_ms: u64,
+    operator: &'a Operator,
+) -> EventJson<'a> {
+    EventJson::SwitchoverAsked {
+        to,
+        within_ms,
+        operator: operator.into(),
     }
 }
 
@@ -310,6 +347,7 @@ fn operator_asked(request: RedisRequest, operator: &Operator) -> EventJson<'_> {
             RedisRequest::Start => "start",
             RedisRequest::Stop => "stop",
             RedisRequest::Restart => "restart",
+            RedisRequest::Promote => "promote",
         },
         operator: operator.into(),
     }

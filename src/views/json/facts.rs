@@ -12,7 +12,7 @@ use crate::views::time::rfc3339;
 #[derive(Debug, Serialize)]
 pub(super) struct SettingsJson<'a> {
     node: &'a str,
-    rank: u16,
+    above: &'a [String],
     peers: &'a [String],
     own: Shown<'a, Endpoint>,
     vip: Shown<'a, Endpoint>,
@@ -21,6 +21,9 @@ pub(super) struct SettingsJson<'a> {
     rise: u16,
     fall_on: Vec<Shown<'a, Grade>>,
     bias: u8,
+    prefer_availability: bool,
+    last_primary_ms: u64,
+    kill_hung: bool,
     drain_ms: u64,
     negotiation_ms: u64,
     retry_ms: u64,
@@ -36,7 +39,7 @@ impl<'a> From<&'a Settings> for SettingsJson<'a> {
     fn from(settings: &'a Settings) -> Self {
         Self {
             node: &settings.node,
-            rank: settings.rank,
+            above: &settings.above,
             peers: &settings.peers,
             own: Shown(&settings.own),
             vip: Shown(&settings.vip),
@@ -45,6 +48,9 @@ impl<'a> From<&'a Settings> for SettingsJson<'a> {
             rise: settings.rise,
             fall_on: settings.fall_on.iter().map(Shown).collect(),
             bias: settings.bias,
+            prefer_availability: settings.prefer_availability,
+            last_primary_ms: settings.last_primary_ms,
+            kill_hung: settings.kill_hung,
             drain_ms: settings.drain_ms,
             negotiation_ms: settings.negotiation_ms,
             retry_ms: settings.retry_ms,

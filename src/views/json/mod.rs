@@ -156,6 +156,17 @@ enum OrderJson<'a> {
         title: &'a str,
         content: &'a str,
     },
+    KillRedis {
+        pid: u32,
+    },
+    HandOver {
+        to: &'a str,
+        within_ms: u64,
+    },
+    LetGo {
+        to: &'a str,
+        within_ms: u64,
+    },
 }
 
 impl<'a> From<&'a Effect> for OrderJson<'a> {
@@ -173,6 +184,9 @@ impl<'a> From<&'a Effect> for OrderJson<'a> {
             Effect::RemoveVip => Self::RemoveVip,
             Effect::StartRedis => Self::StartRedis,
             Effect::StopRedis => Self::StopRedis,
+            Effect::KillRedis { pid } => Self::KillRedis { pid: *pid },
+            &Effect::HandOver { ref to, within_ms } => Self::HandOver { to, within_ms },
+            &Effect::LetGo { ref to, within_ms } => Self::LetGo { to, within_ms },
             Effect::SendAlarm { sink, alarm } => Self::SendAlarm {
                 sink,
                 alarm: Shown(&alarm.kind),

@@ -107,6 +107,33 @@ impl Link {
             .ok_or_else(|| Error::Garbage("INFO tells no role".to_owned()))
     }
 
+    /// How far its data set has come, in bytes of the replication stream.
+    ///
+    /// # Errors
+    /// Any but [`Error::Unconfirmed`].
+    pub async fn offset(&self) -> Result<i64, Error> {
+        info::offset(&self.section("replication").await?)
+            .ok_or_else(|| Error::Garbage("INFO tells no role".to_owned()))
+    }
+
+    /// `CLIENT PAUSE … WRITE` (since 6.2): commands that write wait, for `hold` at most; all others are answered.
+    ///
+    /// # Errors
+    /// Any but [`Error::Unconfirmed`].
+    pub async fn pause_writes(&self, hold: Duration) -> Result<(), Error> {
+        let ms = hold.as_millis().to_string();
+        let pause = words(&["CLIENT", "PAUSE", &ms, "WRITE"]);
+        self.ask(&pause).await.map(drop)
+    }
+
+    /// `CLIENT UNPAUSE`: what waits is taken, or refused where Redis is a replica by now.
+    ///
+    /// # Errors
+    /// Any but [`Error::Unconfirmed`].
+    pub async fn unpause(&self) -> Result<(), Error> {
+        self.ask(&words(&["CLIENT", "UNPAUSE"])).await.map(drop)
+    }
+
     /// Closes the connections of all clients but this one, subscribers too; replicas stay connected.
     ///
     /// # Errors

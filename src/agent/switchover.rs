@@ -1,0 +1,123 @@
+//! `rha switchover`, as asked over HTTP: what must be so, and the switchover itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::StatusCode;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::api::{Answer, SwitchoverAsk, SwitchoverCheck, SwitchoverTo};
+use super::connections::Caller;
+use super::serve::{App, ask, explained};
+use crate::machine::switchover;
+use crate::model::event::Event;
+use crate::model::record::Record;
+
+/// How it ends, by the rules that end it; only the first is a success.
+const ENDS: [&str; 6] = [
+    "let-go",
+    "let-go-late",
+    "let-go-failed",
+    "let-go-failed-late",
+    "hand-over-failed",
+    "writes-held-late",
+];
+/// Beyond what both halves may take.
+const BELT: Duration = Duration::from_secs(10);
+
+/// Each thing that must be so, and whether it is.
+pub async fn checks(
+    State(app): State<App>,
+    Path(instance): Path<String>,
+    Query(query): Query<SwitchoverTo>,
+) -> Result<Json<Vec<SwitchoverCheck>>, (StatusCode, String)> {
+    let checks = app.look(&instance, |state| {
+        switchover::checks(state, query.to.as_deref())
+    });
+    let checks = checks.ok_or_else(|| {
+        let text = format!("no instance is called {instance:?}");
+        (StatusCode::NOT_FOUND, text)
+    })?;
+    let check = |(name, asks, passes): (&str, &str, bool)| SwitchoverCheck {
+        name: name.to_owned(),
+        asks: asks.to_owned(),
+        passes,
+    };
+    Ok(Json(checks.into_iter().map(check).collect()))
+}
+
+/// Does it, and answers when it is over.
+pub async fn switch(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<SwitchoverAsk>,
+) -> (StatusCode, Json<Answer>) {
+    let failed = |code, text| (code, Json(Answer { ok: false, text }));
+    let mut committed = app.committed();
+    let event = Event::SwitchoverAsked {
+        to: body.to,
+        within_ms: body.within_ms,
+        operator: caller.operator(body.command),
+    };
+    let record = match ask(&app, &body.instance, event).await {
+        Ok(record) => record,
+        Err(text) => return failed(StatusCode::SERVICE_UNAVAILABLE, text),
+    };
+    if record.decision.effects.is_empty() {
+        return failed(StatusCode::CONFLICT, explained(&record));
+    }
+    let patience = Duration::from_millis(body.within_ms.saturating_mul(2)) + BELT;
+    let end = tokio::time::timeout(patience, end(&mut committed, &record)).await;
+    match end.ok().flatten() {
+        Some(end) => {
+            let text = told(&end);
+            match is_rule(&end, ENDS[0]) {
+                true => (StatusCode::OK, Json(Answer { ok: true, text })),
+                false => failed(StatusCode::BAD_GATEWAY, text),
+            }
+        }
+        None => failed(
+            StatusCode::GATEWAY_TIMEOUT,
+            "it did not end in time: rha history says how far it came".to_owned(),
+        ),
+    }
+}
+
+/// The record that ends it.
+async fn end(
+    committed: &mut broadcast::Receiver<Arc<Record>>,
+    began: &Record,
+) -> Option<Arc<Record>> {
+    loop {
+        match committed.recv().await {
+            Ok(record) => {
+                let concerns = record.instance == began.instance && record.seq > began.seq;
+                let is_over = ENDS.iter().any(|end| is_rule(&record, end));
+                let changed = record.decision.transition.is_some();
+                if concerns && (is_over || changed) {
+                    return Some(record);
+                }
+            }
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+fn is_rule(record: &Record, id: &str) -> bool {
+    record
+        .decision
+        .rule
+        .as_ref()
+        .is_some_and(|rule| rule.as_str() == id)
+}
+
+fn told(end: &Record) -> String {
+    let because = explained(end);
+    match &end.event {
+        Event::EffectFinished { order, outcome, .. } => format!("{order}: {outcome}. {because}"),
+        _ => because,
+    }
+}
