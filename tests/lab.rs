@@ -52,6 +52,18 @@ fn failovers_lose_nothing() {
     );
 }
 
+#[test]
+#[ignore = "needs keepalived, redis-server, and namespaces"]
+fn switchovers_lose_nothing() {
+    let _alone = machine();
+    let figures = lab(&["switchover", "--rounds", "4", "--json"]);
+    assert_eq!(figures["rounds"], 4, "{figures}");
+    assert_eq!(
+        figures["lost"], 0,
+        "acknowledged writes are lost: {figures}"
+    );
+}
+
 /// Quotes, comments and pauses, as in a script; and the help for a narrow terminal.
 #[test]
 #[ignore = "needs keepalived, redis-server, and namespaces"]

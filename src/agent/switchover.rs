@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::{Instant, sleep};
 
 use super::api::{Answer, SwitchoverAsk, SwitchoverCheck, SwitchoverTo};
 use super::connections::Caller;
@@ -27,19 +28,30 @@ const ENDS: [&str; 6] = [
 /// Beyond what both halves may take.
 const BELT: Duration = Duration::from_secs(10);
 
+/// What is known of another node may be as old as its last check: so long a "no" is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(1500);
+/// How often.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Each thing that must be so, and whether it is.
 pub async fn checks(
     State(app): State<App>,
     Path(instance): Path<String>,
     Query(query): Query<SwitchoverTo>,
 ) -> Result<Json<Vec<SwitchoverCheck>>, (StatusCode, String)> {
-    let checks = app.look(&instance, |state| {
-        switchover::checks(state, query.to.as_deref())
-    });
-    let checks = checks.ok_or_else(|| {
-        let text = format!("no instance is called {instance:?}");
-        (StatusCode::NOT_FOUND, text)
-    })?;
+    let until = Instant::now() + LOOK_AGAIN;
+    let checks = loop {
+        let to = query.to.as_deref();
+        let look = app.look(&instance, |state| switchover::checks(state, to));
+        let checks = look.ok_or_else(|| {
+            let text = format!("no instance is called {instance:?}");
+            (StatusCode::NOT_FOUND, text)
+        })?;
+        if checks.iter().all(|(.., passes)| *passes) || Instant::now() >= until {
+            break checks;
+        }
+        sleep(PAUSE).await;
+    };
     let check = |(name, asks, passes): (&str, &str, bool)| SwitchoverCheck {
         name: name.to_owned(),
         asks: asks.to_owned(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::guard::gate_blocker;
-use super::lineage::{self, Lack};
+use super::lineage;
 use super::state::{Incident, OrderKind, Stamp, State, Switchover, arm};
 use super::table::{Order, Row, Standing, Trigger};
 use super::{alarm, guard};
@@ -201,21 +201,9 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
 }
 
 fn name_lack(state: &State, draft: &mut Draft) {
-    let whose = match state
-        .newest
-        .as_ref()
-        .and_then(|newest| newest.holder.as_ref())
-    {
-        Some(name) if *name != state.settings.node => format!("what {name} had"),
-        Some(_) => "what it had before".to_owned(),
-        None => "what the last primary had".to_owned(),
-    };
-    let lack = match lineage::lack(state) {
-        Some(Lack::Bytes(bytes)) => format!("the copy here lacks {bytes} bytes of {whose}"),
-        Some(Lack::Keys(keys)) => format!("the copy here has {keys} keys less than {whose}"),
-        None => format!("the copy here may lack some of {whose}"),
-    };
-    draft.notes.push(Note::Noticed(Cow::from(lack)));
+    draft
+        .notes
+        .push(Note::Noticed(Cow::from(lineage::told(state))));
 }
 
 fn set_bias(state: &mut State, standing: Standing, draft: &mut Draft) {

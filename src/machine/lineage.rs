@@ -41,7 +41,7 @@ pub enum Behind {
 
 /// What a copy lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lack {
+enum Lack {
     /// So many bytes of the replication stream.
     Bytes(i64),
     /// It is of another stream, and has fewer keys by so many.
@@ -116,7 +116,8 @@ fn newest(seen: &Observation, holder: Option<String>) -> Newest {
 }
 
 /// The copy here is as new as can be, or nothing better can come back, or somebody has decided that it will do.
-pub(super) fn is_newest(state: &State) -> bool {
+#[must_use]
+pub fn is_newest(state: &State) -> bool {
     let (Some(behind), Some(own)) = (state.behind, &state.redis) else {
         return true;
     };
@@ -159,8 +160,7 @@ fn is_better(newest: Option<&Newest>, one: &Observation, than: &Observation) -> 
 }
 
 /// What the copy here lacks of what the last primary had.
-#[must_use]
-pub fn lack(state: &State) -> Option<Lack> {
+fn lack(state: &State) -> Option<Lack> {
     let (Some(newest), Some(own)) = (&state.newest, &state.redis) else {
         return None;
     };
@@ -171,6 +171,25 @@ pub fn lack(state: &State) -> Option<Lack> {
             Some(Lack::Keys(newest.keys - own.keys))
         }
         _ => None,
+    }
+}
+
+/// What the copy here lacks, in words.
+#[must_use]
+pub fn told(state: &State) -> String {
+    let holder = state
+        .newest
+        .as_ref()
+        .and_then(|newest| newest.holder.as_ref());
+    let whose = match holder {
+        Some(name) if *name != state.settings.node => format!("what {name} had"),
+        Some(_) => "what it had before".to_owned(),
+        None => "what the last primary had".to_owned(),
+    };
+    match lack(state) {
+        Some(Lack::Bytes(bytes)) => format!("the copy here lacks {bytes} bytes of {whose}"),
+        Some(Lack::Keys(keys)) => format!("the copy here has {keys} keys less than {whose}"),
+        None => format!("the copy here may lack some of {whose}"),
     }
 }
 

@@ -16,7 +16,7 @@ mod apply;
 mod checks;
 pub mod guard;
 mod health;
-mod lineage;
+pub mod lineage;
 mod observe;
 mod state;
 pub mod switchover;
@@ -25,7 +25,6 @@ mod watch;
 
 pub use health::Health;
 pub use health::Status;
-pub use lineage::{Behind, Lack, Newest, lack};
 pub use state::{Armed, Incident, OrderKind, Pause, Peer, State, Switchover};
 
 use crate::model::decision::Decision;

@@ -6,7 +6,7 @@ use super::grade::is_answer;
 use super::json::SCHEMA;
 use super::time::rfc3339;
 use crate::machine::guard::gate_blocker;
-use crate::machine::{Peer, State};
+use crate::machine::{Peer, State, lineage};
 use crate::model::effect::EffectId;
 use crate::model::redis::Observation;
 use crate::model::role::Role;
@@ -86,6 +86,12 @@ pub struct InstanceStatus {
     pub bias: Option<u8>,
     /// The guard that would bar a promotion.
     pub barred_by: Option<String>,
+    /// What the copy here may lack of what the last primary had, where it may lack some.
+    #[serde(default)]
+    pub copy: Option<String>,
+    /// It gave way to a newer primary, whose adverts it does not hear.
+    #[serde(default)]
+    pub aside: bool,
     /// The other nodes, by name.
     pub peers: Vec<PeerStatus>,
     /// Automatic actions are suspended.
@@ -191,6 +197,8 @@ impl InstanceStatus {
             eligible: state.eligible,
             bias: state.bias,
             barred_by: gate_blocker(state).map(str::to_owned),
+            copy: (!lineage::is_newest(state)).then(|| lineage::told(state)),
+            aside: state.aside,
             peers: state.peers.iter().map(PeerStatus::from).collect(),
             paused: state.paused.as_ref().map(|pause| PauseStatus {
                 until: pause.until_us.map(rfc3339),

@@ -1,8 +1,9 @@
-//! kill -9 of the primary's Redis, round after round: how long a client could not write, and what it lost.
+//! The primary changes, round after round, because its Redis is killed or because an operator wants it to: how long a
+//! client could not write, and what it lost.
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -16,13 +17,22 @@ const OUTAGE_LIMIT: Duration = Duration::from_secs(15);
 /// An outage like this is no failover but a client waiting for the kernel to repeat its SYN.
 const STALL_US: u64 = 900_000;
 
+/// Why the primary changes.
+#[derive(Clone, Copy)]
+pub enum Cause {
+    /// kill -9 of its Redis.
+    Kill,
+    /// `rha switchover`.
+    Switchover,
+}
+
 /// So many rounds; the client pauses so long between two writes.
-pub fn run(world: &mut World, rounds: u32, pause_us: u64) -> anyhow::Result<Verdict> {
+pub fn run(world: &mut World, cause: Cause, rounds: u32, pause_us: u64) -> anyhow::Result<Verdict> {
     let mut kills = Vec::new();
     let mut outages = Vec::new();
     let mut tallies = Vec::new();
     for number in 1..=rounds {
-        let (killed_us, outage_us, tally) = round(world, number, pause_us)?;
+        let (killed_us, outage_us, tally) = round(world, cause, number, pause_us)?;
         kills.push(killed_us);
         outages.push(outage_us);
         tallies.push(tally);
@@ -34,15 +44,32 @@ pub fn run(world: &mut World, rounds: u32, pause_us: u64) -> anyhow::Result<Verd
 }
 
 /// One failover and return. The VIP must have gone to another host and stayed there.
-fn round(world: &mut World, number: u32, pause_us: u64) -> anyhow::Result<(u64, u64, Tally)> {
+fn round(
+    world: &mut World,
+    cause: Cause,
+    number: u32,
+    pause_us: u64,
+) -> anyhow::Result<(u64, u64, Tally)> {
     let everybody: Vec<usize> = (0..world.hosts.len()).collect();
     let old = world.settled(&everybody)?;
     let writing = Writing::start(world.plan.vip_redis(), &format!("r{number}:"), pause_us)?;
-    let killed_us = now_us();
-    world.hosts[old].signal("redis", Signal::KILL)?;
-    let gap = writing.outage(killed_us, OUTAGE_LIMIT)?;
-    let outage_us = gap.accepted_us - killed_us;
-    world.hosts[old].redis("start")?;
+    let began_us = now_us();
+    let (gap, outage_us) = match cause {
+        Cause::Kill => {
+            world.hosts[old].signal("redis", Signal::KILL)?;
+            let gap = writing.outage(began_us, OUTAGE_LIMIT)?;
+            world.hosts[old].redis("start")?;
+            let outage_us = gap.accepted_us - began_us;
+            (gap, outage_us)
+        }
+        Cause::Switchover => {
+            world.hosts[old].rha_checked(&["switchover"])?;
+            let gap = writing.longest_gap(now_us(), OUTAGE_LIMIT)?;
+            let gap = gap.context("the client noticed nothing")?;
+            let outage_us = gap.length_us();
+            (gap, outage_us)
+        }
+    };
     let new = world.settled(&everybody)?;
     let tally = writing.finish()?;
     let [from, to] = [old, new].map(|index| &world.hosts[index].name);
@@ -55,7 +82,7 @@ fn round(world: &mut World, number: u32, pause_us: u64) -> anyhow::Result<(u64, 
         tally.acknowledged,
     ));
     ensure!(old != new, "round {number}: the VIP is back at {from}");
-    Ok((killed_us, outage_us, tally))
+    Ok((began_us, outage_us, tally))
 }
 
 fn verdict(world: &World, outages: &[u64], tallies: &[Tally]) -> anyhow::Result<Verdict> {

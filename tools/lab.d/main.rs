@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::failover::Cause;
 use crate::report::{Verdict, say};
 use crate::stage::Stage;
 use crate::world::World;
@@ -87,6 +88,18 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Switch over again and again (rha switchover), with a client that writes to the VIP
+    Switchover {
+        /// How many times
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// How long the client waits between two writes, in microseconds
+        #[arg(long, default_value_t = 0)]
+        pause_us: u64,
+        /// End with one JSON object in a line of its own
+        #[arg(long)]
+        json: bool,
+    },
     /// Show one failover and return, live
     Demo,
     /// Make a world to play with; it reads commands, and `help` lists them
@@ -117,7 +130,16 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             pause_us,
             json,
         } => {
-            let run = |world: &mut World| failover::run(world, *rounds, *pause_us);
+            let run = |world: &mut World| failover::run(world, Cause::Kill, *rounds, *pause_us);
+            (world::within(&cli.world, run), *json)
+        }
+        Verb::Switchover {
+            rounds,
+            pause_us,
+            json,
+        } => {
+            let run =
+                |world: &mut World| failover::run(world, Cause::Switchover, *rounds, *pause_us);
             (world::within(&cli.world, run), *json)
         }
         Verb::Demo => (world::within(&cli.world, demo::run), false),

@@ -95,7 +95,7 @@ fn block(instance: &InstanceStatus, screen: &Screen, out: &mut dyn Write) -> io:
     writeln!(out, "{name}: {style}{role}{style:#}{since}")?;
     for (word, text) in facts(instance, screen) {
         let style = match word {
-            "journal" | "unsent" | "paused" | "incident" => alert(),
+            "journal" | "unsent" | "paused" | "incident" | "copy" | "aside" => alert(),
             _ => Style::new(),
         };
         for (index, text) in wrap(&text, screen.width.saturating_sub(15))
@@ -122,21 +122,7 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
         facts.push((if index == 0 { "meaning" } else { "" }, meaning));
     }
     facts.push(("epoch", instance.epoch.to_string()));
-    if let Some(guard) = &instance.barred_by {
-        facts.push((
-            "gate",
-            format!("{guard} does not hold: Redis would not be promoted"),
-        ));
-    }
-    if !instance.waiting_for.is_empty() {
-        facts.push(("timers", instance.waiting_for.join(", ")));
-    }
-    if instance.orders_pending > 0 {
-        facts.push((
-            "orders",
-            format!("{} without an outcome", instance.orders_pending),
-        ));
-    }
+    facts.extend(ways(instance));
     if let Some(since) = &instance.journal_out {
         facts.push((
             "journal",
@@ -163,6 +149,34 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
             text = format!("{text}; alarms: {}", incident.alarms.join(", "));
         }
         facts.push(("incident", text));
+    }
+    facts
+}
+
+/// What is in the way of a promotion, and what is on its way.
+fn ways(instance: &InstanceStatus) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    if let Some(guard) = &instance.barred_by {
+        facts.push((
+            "gate",
+            format!("{guard} does not hold: Redis would not be promoted"),
+        ));
+    }
+    if let Some(lack) = &instance.copy {
+        facts.push(("copy", lack.clone()));
+    }
+    if instance.aside {
+        let aside = "gave way to a newer primary, and waits until its adverts are heard, or it serves no more";
+        facts.push(("aside", aside.to_owned()));
+    }
+    if !instance.waiting_for.is_empty() {
+        facts.push(("timers", instance.waiting_for.join(", ")));
+    }
+    if instance.orders_pending > 0 {
+        facts.push((
+            "orders",
+            format!("{} without an outcome", instance.orders_pending),
+        ));
     }
     facts
 }
