@@ -235,12 +235,14 @@ fn redis(world: &mut World, verb: &str, node: &str, rest: &[&str]) -> Result<(),
             for option in options {
                 match *option {
                     "empty" => boot.empty = true,
+                    "stale" => boot.stale = true,
                     "as-master" => boot.as_master = true,
                     loading => boot.loading_us = duration(loading)?,
                 }
             }
             world.start_redis(node, boot);
         }
+        ("save", []) => world.save_redis(node),
         ("kill", []) => world.kill_redis(node),
         ("hang", []) => world.stall(node, Part::Redis),
         ("wake", []) => world.resume(node, Part::Redis),

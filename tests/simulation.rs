@@ -161,15 +161,18 @@ impl Life {
     fn do_harm_to_redis(&mut self, node: usize, harm: ToRedis) {
         let world = &mut self.world;
         match harm {
+            ToRedis::Save => world.save_redis(node),
             ToRedis::Kill => world.kill_redis(node),
             ToRedis::Start => {
                 let loading_us = self.rng.below(4) * 5 * SECOND;
                 let as_master = self.rng.chance(20);
                 let empty = self.rng.chance(20);
+                let stale = !empty && self.rng.chance(20);
                 world.start_redis(
                     node,
                     Boot {
                         empty,
+                        stale,
                         as_master,
                         loading_us,
                     },
@@ -286,6 +289,7 @@ enum Harm {
 
 #[derive(Debug, Clone, Copy)]
 enum ToRedis {
+    Save,
     Kill,
     Start,
     Hang,
@@ -297,7 +301,8 @@ enum ToRedis {
 }
 
 /// What the rules heal, some of it more often.
-const HARMS: [Harm; 39] = [
+const HARMS: [Harm; 40] = [
+    Harm::Redis(ToRedis::Save),
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),

@@ -187,7 +187,9 @@ pub fn told(state: &State) -> String {
         None => "what the last primary had".to_owned(),
     };
     match lack(state) {
+        Some(Lack::Bytes(1)) => format!("the copy here lacks 1 byte of {whose}"),
         Some(Lack::Bytes(bytes)) => format!("the copy here lacks {bytes} bytes of {whose}"),
+        Some(Lack::Keys(1)) => format!("the copy here has 1 key less than {whose}"),
         Some(Lack::Keys(keys)) => format!("the copy here has {keys} keys less than {whose}"),
         None => format!("the copy here may lack some of {whose}"),
     }

@@ -31,7 +31,17 @@ pub struct Redis {
     pub offset: i64,
     pub keys: u64,
     pub link: Link,
+    /// What its dump file has.
+    saved: Saved,
     attempt: u64,
+}
+
+/// A dump file: it names the replication stream that it is of (rdbSaveInfoAuxFields in rdb.c).
+#[derive(Debug, Clone, Copy, Default)]
+struct Saved {
+    replid: RedisId,
+    offset: i64,
+    keys: u64,
 }
 
 /// The replication link of a replica.
@@ -46,6 +56,8 @@ pub enum Link {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Boot {
     pub empty: bool,
+    /// Without what came after the last save.
+    pub stale: bool,
     pub as_master: bool,
     pub loading_us: u64,
 }
@@ -69,6 +81,7 @@ impl Default for Redis {
             offset: 0,
             keys: 0,
             link: Link::Down,
+            saved: Saved::default(),
             attempt: 0,
         }
     }
@@ -105,6 +118,22 @@ impl World {
         if boot.empty {
             redis.keys = 0;
         }
+        if boot.stale {
+            let Saved {
+                replid: old,
+                offset,
+                keys,
+            } = redis.saved;
+            redis.keys = keys;
+            redis.offset = offset;
+            // A master begins a new stream behind the old one; a replica hopes to go on.
+            if boot.as_master {
+                redis.replid2 = old;
+                redis.second_offset = offset + 1;
+            } else {
+                redis.replid = old;
+            }
+        }
         redis.role = if boot.as_master {
             RedisRole::Master
         } else {
@@ -114,6 +143,16 @@ impl World {
             host: "127.0.0.1".to_owned(),
             port: 1,
         });
+    }
+
+    /// BGSAVE.
+    pub fn save_redis(&mut self, node: usize) {
+        let redis = &mut self.nodes[node].redis;
+        redis.saved = Saved {
+            replid: redis.replid,
+            offset: redis.offset,
+            keys: redis.keys,
+        };
     }
 
     /// SIGKILL.
