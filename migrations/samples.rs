@@ -148,6 +148,7 @@ fn settings() -> Settings {
         // What those formats are read as that did not have these.
         prefer_availability: true,
         last_primary_ms: 0,
+        replicated_writes: false,
         kill_hung: false,
         drain_ms: 3_000,
         negotiation_ms: 2_000,
@@ -318,6 +319,7 @@ fn events_of_format_3() -> Vec<Event> {
             above: vec!["lvs2".to_owned()],
             prefer_availability: false,
             last_primary_ms: 30_000,
+            replicated_writes: true,
             kill_hung: true,
             ..settings()
         }),
@@ -339,6 +341,7 @@ fn decision_of_format_3() -> Decision {
     Decision {
         effects: vec![
             Effect::KillRedis { pid: 4711 },
+            Effect::GuardWrites { on: true },
             Effect::HandOver {
                 to: to(),
                 within_ms: 5_000,

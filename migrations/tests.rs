@@ -75,7 +75,7 @@ fn unknown_formats_are_refused() {
 #[derive(Default)]
 struct Seen {
     events: [bool; 27],
-    effects: [bool; 12],
+    effects: [bool; 13],
     outcomes: [bool; 5],
     notes: [bool; 6],
     deadlines: [bool; 11],
@@ -135,6 +135,7 @@ impl Seen {
             Effect::KillRedis { .. } => 9,
             Effect::HandOver { .. } => 10,
             Effect::LetGo { .. } => 11,
+            Effect::GuardWrites { .. } => 12,
         };
         self.effects[index] = true;
     }

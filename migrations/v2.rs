@@ -110,6 +110,7 @@ impl Settings {
             above: self.peers.iter().take(self.rank.into()).cloned().collect(),
             prefer_availability: true,
             last_primary_ms: 0,
+            replicated_writes: false,
             kill_hung: false,
             node: self.node,
             peers: self.peers,

@@ -164,6 +164,7 @@ fn executor(dir: &std::path::Path) -> (Executor, mpsc::Receiver<Incoming>) {
     let (events, outcomes) = mpsc::channel(64);
     let config = InstanceConfig {
         peers: std::collections::BTreeMap::new(),
+        replica_lag: None,
         name: "cache".to_owned(),
         vip: VIP.parse().unwrap(),
         interface: "eth9".to_owned(),

@@ -166,6 +166,12 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
                 world.nodes[node].taking_us.insert((*effect).to_owned(), us);
             }
         }
+        ["replicated", "writes"] => {
+            for node in 0..world.nodes.len() {
+                world.nodes[node].settings.replicated_writes = true;
+                world.reload(node);
+            }
+        }
         ["prefer", "consistency", node] => {
             let node = find(world, node)?;
             world.nodes[node].settings.prefer_availability = false;

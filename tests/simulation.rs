@@ -70,6 +70,10 @@ impl Life {
             .map(|_| all[rng.below(all.len() as u64) as usize])
             .collect();
         let mut world = World::new(size, jitter);
+        let replicated = rng.chance(30);
+        for node in &mut world.nodes {
+            node.settings.replicated_writes = replicated;
+        }
         world.sync_us = [2 * MS, 300 * MS, 8 * SECOND][rng.below(3) as usize];
         for node in 0..size {
             world.start_all(node);

@@ -210,6 +210,8 @@ pub fn instance_config(
         unit: Some(redis.unit.clone()).filter(|unit| !unit.is_empty()),
         start_timeout: redis.start_timeout,
         stop_timeout: redis.stop_timeout,
+        replica_lag: Some(config.failover.replica_lag)
+            .filter(|_| config.failover.replicated_writes),
         drain: config.failover.drain,
         eligible_file: config.paths.eligible(&instance.name),
         bias_file: config.paths.bias(&instance.name),

@@ -24,6 +24,12 @@ pub(super) fn config(
 ) -> Config {
     keepalived(&raw.keepalived, source);
     health(&raw.health, source);
+    if !whole_seconds(raw.failover.replica_lag) {
+        source.wrong(
+            "failover.replica_lag",
+            "Redis counts it in whole seconds; \"2s\" or more",
+        );
+    }
     if raw.paths.state == raw.paths.runtime {
         source.wrong(
             "paths.state",

@@ -17,6 +17,11 @@ pub struct Failover {
     /// How long the last primary is waited for.
     #[serde(serialize_with = "show::duration")]
     pub last_primary_wait: Duration,
+    /// A primary that had a replica takes writes only while it has one.
+    pub replicated_writes: bool,
+    /// How long ago a replica may have been heard of last, in whole seconds.
+    #[serde(serialize_with = "show::duration")]
+    pub replica_lag: Duration,
     /// Kill a primary that does not answer any more, where another node can take over.
     pub kill_hung: bool,
     /// How long the drain address stands; zero for never.

@@ -191,6 +191,8 @@ fn failover(mut table: Table<'_>) -> Option<Failover> {
     let prefer = table.or("prefer", Prefer::Availability, value::choice(PREFERENCES));
     let wait = value::duration("0s", "1d");
     let last_primary_wait = table.or("last_primary_wait", millis(30_000), wait);
+    let replicated_writes = table.or("replicated_writes", false, value::boolean);
+    let replica_lag = table.or("replica_lag", millis(2000), value::duration("2s", "60s"));
     let kill_hung = table.or("kill_hung", true, value::boolean);
     let drain = table.or("drain", millis(3000), value::duration("0s", "60s"));
     let negotiation_wait = value::duration("0s", "5m");
@@ -204,6 +206,8 @@ fn failover(mut table: Table<'_>) -> Option<Failover> {
         follow: follow?,
         prefer: prefer?,
         last_primary_wait: last_primary_wait?,
+        replicated_writes: replicated_writes?,
+        replica_lag: replica_lag?,
         kill_hung: kill_hung?,
         drain: drain?,
         negotiation_wait: negotiation_wait?,

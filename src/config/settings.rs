@@ -36,6 +36,7 @@ impl Config {
             bias: instance.bias(),
             prefer_availability: self.failover.prefer == Prefer::Availability,
             last_primary_ms: millis(self.failover.last_primary_wait),
+            replicated_writes: self.failover.replicated_writes,
             kill_hung: self.failover.kill_hung,
             drain_ms: millis(self.failover.drain),
             negotiation_ms: millis(self.failover.negotiation_wait),

@@ -65,6 +65,8 @@ pub struct InstanceConfig {
     pub start_timeout: Duration,
     /// How long a stop may take, saving included.
     pub stop_timeout: Duration,
+    /// How long ago a replica may have been heard of last, where writes are taken only with one.
+    pub replica_lag: Option<Duration>,
     /// How long the VIP is kept on `lo` when it has left; zero if it may not be put there.
     pub drain: Duration,
     /// The track file that says whether keepalived may hold the VIP here.
@@ -135,6 +137,7 @@ impl Executor {
             | Effect::Follow { .. }
             | Effect::HandOver { .. }
             | Effect::LetGo { .. } => &self.role,
+            Effect::GuardWrites { .. } => &self.process,
             Effect::StartRedis | Effect::StopRedis => &self.process,
             Effect::SendAlarm { sink, alarm } => {
                 let Hands { config, tools, .. } = &*self.hands;
@@ -237,6 +240,7 @@ impl Hands {
             Effect::LetGo { to, within_ms } => {
                 self.let_go(to, Duration::from_millis(*within_ms)).await
             }
+            Effect::GuardWrites { on } => self.guard_writes(*on).await,
             Effect::StartRedis => self.start_redis().await,
             Effect::StopRedis => self.stop_redis().await,
             Effect::KillRedis { pid } => process::kill_redis(*pid),

@@ -24,7 +24,21 @@ const CATCH_UP_LOOK: Duration = Duration::from_millis(1);
 const FAREWELL: Duration = Duration::from_millis(50);
 
 impl Hands {
+    /// Has Redis take writes only while a replica is near, or without one.
+    pub(super) async fn guard_writes(&self, on: bool) -> Outcome {
+        let lag = self.config.replica_lag.filter(|_| on);
+        let guarded = self.within_patience(|link| async move { link.guard_writes(lag).await });
+        match guarded.await {
+            Ok(()) => Outcome::Done(String::new()),
+            Err(error) => outcome_of(error),
+        }
+    }
+
     pub(super) async fn promote(&self) -> Outcome {
+        // From the time when it was primary before; nobody follows it yet.
+        if self.config.replica_lag.is_some() && !self.guard_writes(false).await.is_done() {
+            tracing::warn!("Redis may refuse writes until a replica is near");
+        }
         match self.within_patience(promote).await {
             Ok(Promotion::Confirmed) => match self.take_again().await {
                 Ok(()) => Outcome::Done(String::new()),

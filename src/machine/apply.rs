@@ -117,6 +117,7 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
         | Order::HandOver
         | Order::LetGo
         | Order::KillRedis
+        | Order::GuardWrites(_)
         | Order::StartRedis
         | Order::StopRedis => order_redis(state, order, draft),
         Order::StandAside => state.aside = true,
@@ -178,7 +179,16 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
 fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
     let switchover = state.switchover.clone();
     let (kind, effect) = match (order, switchover) {
-        (Order::Promote, _) => (OrderKind::Promote, Effect::Promote),
+        (Order::Promote, _) => {
+            // Nobody follows the new primary yet: its Redis is told with the promotion.
+            state.guarded = state.settings.replicated_writes.then_some(false);
+            (OrderKind::Promote, Effect::Promote)
+        }
+        (Order::GuardWrites(on), _) if state.guarded.unwrap_or(false) == on => return,
+        (Order::GuardWrites(on), _) => {
+            state.guarded = Some(on);
+            (OrderKind::Guard, Effect::GuardWrites { on })
+        }
         (Order::Follow, _) => {
             let target = state.settings.follow.clone();
             (OrderKind::Follow, Effect::Follow { target })

@@ -37,6 +37,10 @@ pub enum Guard {
     Aside,
     /// A switchover is under way.
     Yielding,
+    /// A replica is near, and writes are taken without one too.
+    WritesUnguarded,
+    /// No replica is near, writes are taken with one only, and no other node can have been promoted.
+    GuardedInVain,
     /// The track files must be written again.
     Unwritten,
     /// A failed order waits for its next try.
@@ -97,6 +101,8 @@ impl Guard {
             Self::Accepted => "accepted",
             Self::Aside => "aside",
             Self::Yielding => "yielding",
+            Self::WritesUnguarded => "writes-unguarded",
+            Self::GuardedInVain => "guarded-in-vain",
             Self::Unwritten => "unwritten",
             Self::RetryArmed => "retry-armed",
             Self::Ineligible => "ineligible",
@@ -140,6 +146,11 @@ impl Guard {
             Self::Accepted => state.accepted,
             Self::Aside => state.aside,
             Self::Yielding => state.switchover.is_some(),
+            Self::WritesUnguarded => {
+                let wanted = state.settings.replicated_writes && state.replicas_online() > 0;
+                wanted && state.guarded != Some(true)
+            }
+            Self::GuardedInVain => state.guarded == Some(true) && is_guarded_in_vain(state),
             Self::Unwritten => state.unwritten,
             Self::RetryArmed => state.deadlines.contains_key(&Deadline::Retry),
             Self::Ineligible => state.eligible == Some(false),
@@ -190,6 +201,19 @@ pub(super) fn is_outranked_by(state: &State, name: &str, peer: &Peer) -> bool {
         && own.replid != other.replid
         && (other.replid2 == own.replid
             || is_first_start && state.settings.above.iter().any(|above| above == name))
+}
+
+/// Each other node was looked at: its Redis is not there, or is a replica. One that is out of sight may have been promoted.
+fn is_guarded_in_vain(state: &State) -> bool {
+    let is_harmless = |name: &String| {
+        state.peers.get(name).is_some_and(|peer| {
+            let answer = peer.observation.as_ref().filter(|_| peer.answers());
+            peer.grade == Some(Grade::Refused)
+                || answer.is_some_and(|seen| seen.role == RedisRole::Replica)
+        })
+    };
+    let alone = state.replicas_online() == 0;
+    !state.settings.replicated_writes || alone && state.settings.peers.iter().all(is_harmless)
 }
 
 /// Not every other node is attached. The local Redis counts replicas, which may be others than these nodes; each node

@@ -54,6 +54,7 @@ const SAME_KEYS: (u64, u64) = (9, 10);
 
 /// The process of the local Redis ended, or another one answers in its place.
 pub(super) fn restarted(state: &mut State) {
+    state.guarded = None;
     if state.epoch == 0 && !state.linked_once {
         return;
     }

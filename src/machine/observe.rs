@@ -124,6 +124,14 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
                 (OrderKind::HandOver, _) => Trigger::HandOverFailed.into(),
                 (OrderKind::LetGo, Outcome::Done(_)) => Trigger::LetGone.into(),
                 (OrderKind::LetGo, _) => Trigger::LetGoFailed.into(),
+                (OrderKind::Guard, Outcome::Done(_)) => {
+                    state.retries = 0;
+                    Observed::default()
+                }
+                (OrderKind::Guard, _) => {
+                    state.guarded = None;
+                    Trigger::EffectFailed.into()
+                }
                 (OrderKind::Track, Outcome::Done(_)) => Observed::default(),
                 (OrderKind::Track, _) => {
                     state.unwritten = true;

@@ -62,6 +62,8 @@ pub struct State {
     /// This node gave way to a newer primary whose adverts it does not hear: it takes no part until it does, or until
     /// nobody serves.
     pub aside: bool,
+    /// Redis was told to take writes only with a replica, or without; `None` where it is as its configuration file says.
+    pub guarded: Option<bool>,
     /// The switchover that is under way.
     pub switchover: Option<Switchover>,
     /// This node was primary before, and has been nothing but on its way back to it since.
@@ -174,6 +176,8 @@ pub enum OrderKind {
     HandOver,
     /// Step down for a switchover.
     LetGo,
+    /// Take writes only with a replica, or without.
+    Guard,
 }
 
 /// The record that an event becomes, and when.
@@ -217,6 +221,7 @@ impl Default for State {
             behind: None,
             accepted: false,
             aside: false,
+            guarded: None,
             switchover: None,
             led: false,
             linked_once: false,

@@ -204,6 +204,8 @@ pub enum Order {
     LetGo,
     /// The switchover is over, or given up.
     EndSwitchover,
+    /// Take writes only while a replica is near, or without one.
+    GuardWrites(bool),
     /// Kill a Redis that does not answer.
     KillRedis,
     /// Take the VIP off the interface.
@@ -466,6 +468,10 @@ rows! {
         "Redis ought to follow and nothing is under way: it is told again.";
     "promote-again": Checked [Promoting] if [Is(VipHere), Is(GateOpen), Not(OrderPending), Not(RetryArmed)] => STAY, [Promote],
         "Redis ought to be promoted and nothing is under way: it is told again.";
+    "guard-writes": Checked [Primary] if [Is(WritesUnguarded), Not(RetryArmed), Not(Paused)] => STAY, [GuardWrites(true), Arm(D::Retry)],
+        "A replica is near: from here on Redis takes writes only while one is.";
+    "release-writes": Checked [Primary] if [Is(GuardedInVain), Not(RetryArmed), Not(Paused)] => STAY, [GuardWrites(false), Arm(D::Retry)],
+        "No replica is near, and no other node can have been promoted: Redis takes writes without one.";
     "checked": Checked [] if [] => STAY, [],
         "A check that changes nothing.";
 
@@ -611,8 +617,10 @@ rows! {
         "The trouble goes on: it is said again.";
 
     // --- the operator -----------------------------------------------------------------------------
-    "force-moot": ForceAsked [Primary, Promoting] if [] => STAY, [],
-        "An operator asked for a promotion, and this node leads already.";
+    "force-writes": ForceAsked [Primary] if [] => STAY, [GuardWrites(false)],
+        "An operator asked for a promotion, and this node leads already: Redis takes writes also without a replica.";
+    "force-moot": ForceAsked [Promoting] if [] => STAY, [],
+        "An operator asked for a promotion, which is under way.";
     "forced": ForceAsked [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
         "An operator said that the copy here leads, although it may be older.";
     "force-held": ForceAsked [] if [Is(VipHere)] => STAY, [OpenIncident, NameBlocker],

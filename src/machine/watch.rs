@@ -53,7 +53,10 @@ fn run(state: &mut State, stamp: Stamp, deadline: Deadline, is_so: bool, in_ms: 
 }
 
 fn is_conflict(state: &State) -> bool {
-    state.vip_is_contested() || (state.role == Role::Primary && state.peer_serves_now())
+    // A MASTER line without the VIP, whatever the role, was one that is not true if another node serves.
+    let is_hollow = state.is_vrrp_master() && !state.vip_here;
+    let claims = state.role == Role::Primary || is_hollow;
+    state.vip_is_contested() || (claims && state.peer_serves_now())
 }
 
 /// The link of the copy here is down, and somebody may go on without it. Where the last primary's host says that no Redis

@@ -65,6 +65,11 @@ pub enum Effect {
         /// How long it is waited for, in milliseconds; then writes are taken again.
         within_ms: u64,
     },
+    /// `min-replicas-to-write`: take writes only while a replica is near, or without one.
+    GuardWrites {
+        /// Only with a replica.
+        on: bool,
+    },
 }
 
 impl Effect {
@@ -84,6 +89,7 @@ impl Effect {
             Self::KillRedis { .. } => "kill-redis",
             Self::HandOver { .. } => "hand-over",
             Self::LetGo { .. } => "let-go",
+            Self::GuardWrites { .. } => "guard-writes",
         }
     }
 }
@@ -98,6 +104,7 @@ impl fmt::Display for Effect {
             Self::KillRedis { pid } => write!(f, "kill-redis {pid}"),
             Self::HandOver { to, .. } => write!(f, "hand-over to {to}"),
             Self::LetGo { to, .. } => write!(f, "let-go to {to}"),
+            Self::GuardWrites { on } => write!(f, "guard-writes {}", u8::from(*on)),
             Self::SendAlarm { sink, alarm } => {
                 write!(f, "send-alarm {} {} to {sink}", alarm.kind, alarm.status)
             }

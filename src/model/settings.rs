@@ -31,6 +31,8 @@ pub struct Settings {
     pub prefer_availability: bool,
     /// How long the last primary is waited for.
     pub last_primary_ms: u64,
+    /// A primary that had a replica takes writes only while it has one, unless no other node can have been promoted.
+    pub replicated_writes: bool,
     /// A primary that does not answer any more is killed, where another node can take over.
     pub kill_hung: bool,
     /// How long the drain address stands; 0 for none.

@@ -190,6 +190,7 @@ pub fn settings() -> Settings {
         bias: 50,
         prefer_availability: true,
         last_primary_ms: 30_000,
+        replicated_writes: false,
         kill_hung: true,
         drain_ms: 3_000,
         negotiation_ms: 2_000,

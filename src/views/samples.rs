@@ -161,6 +161,7 @@ pub fn every_effect() -> Vec<Effect> {
         Effect::StartRedis,
         Effect::StopRedis,
         Effect::KillRedis { pid: 4711 },
+        Effect::GuardWrites { on: true },
         Effect::HandOver {
             to: "b".to_owned(),
             within_ms: 5_000,

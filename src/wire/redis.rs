@@ -5,6 +5,7 @@
 
 mod error;
 mod link;
+mod writes;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

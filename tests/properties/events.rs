@@ -83,6 +83,7 @@ fn settings(fall: u16, rise: u16, bias: u8) -> Settings {
         bias,
         prefer_availability: true,
         last_primary_ms: 30_000,
+        replicated_writes: rise % 2 == 1,
         kill_hung: true,
         drain_ms: 3_000,
         negotiation_ms: 2_000,

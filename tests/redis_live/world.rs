@@ -177,6 +177,7 @@ impl Bench {
         let (events, outcomes) = mpsc::channel(64);
         let mut config = InstanceConfig {
             peers: std::collections::BTreeMap::new(),
+            replica_lag: None,
             name: "cache".to_owned(),
             vip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 161)),
             interface: "lo".to_owned(),

@@ -114,7 +114,7 @@ impl World {
                     self.nodes[node].lanes.mail.insert(id, alarm);
                     self.after(takes, Action::Effect(node, Act::Mail(life)));
                 }
-                Effect::StartRedis | Effect::StopRedis => {
+                Effect::StartRedis | Effect::StopRedis | Effect::GuardWrites { .. } => {
                     let free = self.nodes[node].lanes.process_free.max(self.now) + takes;
                     self.nodes[node].lanes.process_free = free;
                     self.after(free - self.now, Action::Effect(node, Act::Do(life, id)));
@@ -138,6 +138,7 @@ impl World {
             Effect::Promote => 500,
             Effect::Follow { .. } | Effect::HandOver { .. } | Effect::LetGo { .. } => MS,
             Effect::SendAlarm { .. } => 10 * MS,
+            Effect::GuardWrites { .. } => MS,
             Effect::StartRedis | Effect::StopRedis => 50 * MS,
             Effect::SetEligible { .. }
             | Effect::SetBias { .. }
@@ -312,6 +313,11 @@ impl World {
                 }
             }
             Effect::RemoveVip => self.set_vip(node, false),
+            Effect::GuardWrites { on } => {
+                if let Err(why) = self.guard_writes(node, on) {
+                    return Outcome::Failed(why);
+                }
+            }
             Effect::StartRedis => self.start_redis(node, Boot::default()),
             Effect::StopRedis => self.kill_redis(node),
             Effect::Promote

@@ -323,6 +323,7 @@ pub fn settings(index: usize, names: &[String], own: Endpoint, vip: Endpoint) ->
         bias: 4,
         prefer_availability: true,
         last_primary_ms: 30_000,
+        replicated_writes: false,
         kill_hung: true,
         drain_ms: 3_000,
         negotiation_ms: 2_000,

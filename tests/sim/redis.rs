@@ -21,6 +21,8 @@ pub struct Redis {
     pub auth_ok: bool,
     /// Until then it holds writes back (CLIENT PAUSE).
     pub held_until: u64,
+    /// It takes writes only with a replica.
+    pub guarded: bool,
     /// It cannot save to disk.
     pub misconf: bool,
     pub role: RedisRole,
@@ -72,6 +74,7 @@ impl Default for Redis {
             latency_us: 400,
             auth_ok: true,
             held_until: 0,
+            guarded: false,
             misconf: false,
             role: RedisRole::Replica,
             master: None,
@@ -106,6 +109,7 @@ impl World {
         let redis = &mut self.nodes[node].redis;
         redis.running = true;
         redis.held_until = 0;
+        redis.guarded = false;
         redis.pid = pid;
         redis.run_id = run_id;
         redis.loading_until = now + boot.loading_us;
@@ -194,6 +198,10 @@ impl World {
         if redis.role == RedisRole::Replica {
             return Err(format!("READONLY says {name}"));
         }
+        if redis.guarded && self.replicas_of(node) == 0 {
+            return Err(format!("NOREPLICAS says {name}"));
+        }
+        let redis = &mut self.nodes[node].redis;
         if self.now < redis.held_until {
             return Err(format!("{name} holds writes back"));
         }
@@ -201,6 +209,13 @@ impl World {
         redis.offset += i64::try_from(keys).expect("a story is short") * KEY_BYTES;
         self.replicate();
         Ok(node)
+    }
+
+    /// `min-replicas-to-write`.
+    pub(super) fn guard_writes(&mut self, node: usize, on: bool) -> Result<(), String> {
+        self.answers(node)?;
+        self.nodes[node].redis.guarded = on;
+        Ok(())
     }
 
     /// `REPLICAOF NO ONE`. In the middle of a full synchronisation there is nothing left to promote.
@@ -216,6 +231,7 @@ impl World {
             redis.offset = 0;
         }
         redis.role = RedisRole::Master;
+        redis.guarded = false;
         redis.master = None;
         redis.link = Link::Down;
         redis.replid2 = std::mem::replace(&mut redis.replid, replid);

@@ -172,6 +172,7 @@ fn order(order: &Order) -> String {
         Order::Drain => "drain".to_owned(),
         Order::HandOver => "hand-over".to_owned(),
         Order::LetGo => "let-go".to_owned(),
+        Order::GuardWrites(on) => format!("guard-writes {}", u8::from(*on)),
         Order::EndSwitchover => "end-switchover".to_owned(),
         Order::KillRedis => "kill-redis".to_owned(),
         Order::RemoveVip => "remove-vip".to_owned(),

@@ -167,6 +167,9 @@ enum OrderJson<'a> {
         to: &'a str,
         within_ms: u64,
     },
+    GuardWrites {
+        on: bool,
+    },
 }
 
 impl<'a> From<&'a Effect> for OrderJson<'a> {
@@ -186,6 +189,7 @@ impl<'a> From<&'a Effect> for OrderJson<'a> {
             Effect::StopRedis => Self::StopRedis,
             Effect::KillRedis { pid } => Self::KillRedis { pid: *pid },
             &Effect::HandOver { ref to, within_ms } => Self::HandOver { to, within_ms },
+            Effect::GuardWrites { on } => Self::GuardWrites { on: *on },
             &Effect::LetGo { ref to, within_ms } => Self::LetGo { to, within_ms },
             Effect::SendAlarm { sink, alarm } => Self::SendAlarm {
                 sink,

@@ -116,24 +116,6 @@ impl Link {
             .ok_or_else(|| Error::Garbage("INFO tells no role".to_owned()))
     }
 
-    /// `CLIENT PAUSE … WRITE` (since 6.2): commands that write wait, for `hold` at most; all others are answered.
-    ///
-    /// # Errors
-    /// Any but [`Error::Unconfirmed`].
-    pub async fn pause_writes(&self, hold: Duration) -> Result<(), Error> {
-        let ms = hold.as_millis().to_string();
-        let pause = words(&["CLIENT", "PAUSE", &ms, "WRITE"]);
-        self.ask(&pause).await.map(drop)
-    }
-
-    /// `CLIENT UNPAUSE`: what waits is taken, or refused where Redis is a replica by now.
-    ///
-    /// # Errors
-    /// Any but [`Error::Unconfirmed`].
-    pub async fn unpause(&self) -> Result<(), Error> {
-        self.ask(&words(&["CLIENT", "UNPAUSE"])).await.map(drop)
-    }
-
     /// Closes the connections of all clients but this one, subscribers too; replicas stay connected.
     ///
     /// # Errors
@@ -266,7 +248,7 @@ impl Link {
         text(&self.ask(&words(&["INFO", name])).await?)
     }
 
-    async fn ask(&self, command: &Cmd) -> Result<Value, Error> {
+    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, Error> {
         accept(self.connection.clone().send_packed_command(command).await)
     }
 }
@@ -300,7 +282,7 @@ pub enum Followed {
     SteppedDown,
 }
 
-fn words(words: &[&str]) -> Cmd {
+pub(super) fn words(words: &[&str]) -> Cmd {
     let mut command = Cmd::new();
     command.arg(words);
     command
