@@ -119,7 +119,12 @@ impl Senses {
         });
         let interval = config.keepalived.advert_interval;
         match AdvertWatch::open(speakers.collect(), interval) {
-            Ok(watch) => drop(self.tasks.spawn(watch.run(events.clone()))),
+            Ok(watch) => {
+                // As with the VIP: keepalived's line must not queue behind the record of it.
+                let (sender, receiver) = mpsc::channel(QUEUE);
+                self.tasks.spawn(watch.run(sender));
+                self.tasks.spawn(hold_back(receiver, events.clone()));
+            }
             Err(error) => tracing::warn!(
                 "{error}: adverts cannot be heard (CAP_NET_RAW): after two nodes have served at once, the one that gave \
                  way takes part again only when the other one serves no more"

@@ -25,6 +25,10 @@ const ENDS: [&str; 6] = [
     "hand-over-failed",
     "writes-held-late",
 ];
+/// So long clients may be made to wait.
+const LONGEST_MS: u64 = 60_000;
+/// No node's name is longer, in bytes.
+const NAME_MAX: usize = 64;
 /// Beyond what both halves may take.
 const BELT: Duration = Duration::from_secs(10);
 
@@ -67,6 +71,20 @@ pub async fn switch(
     Json(body): Json<SwitchoverAsk>,
 ) -> (StatusCode, Json<Answer>) {
     let failed = |code, text| (code, Json(Answer { ok: false, text }));
+    if app.look(&body.instance, |_| ()).is_none() {
+        let text = format!("no instance is called {:?}", body.instance);
+        return failed(StatusCode::NOT_FOUND, text);
+    }
+    if body.within_ms == 0 || body.within_ms > LONGEST_MS {
+        let text = format!("within_ms is 1 to {LONGEST_MS}");
+        return failed(StatusCode::BAD_REQUEST, text);
+    }
+    if body.to.as_ref().is_some_and(|to| to.len() > NAME_MAX) {
+        return failed(
+            StatusCode::BAD_REQUEST,
+            "no node has such a long name".to_owned(),
+        );
+    }
     let mut committed = app.committed();
     let event = Event::SwitchoverAsked {
         to: body.to,

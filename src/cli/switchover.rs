@@ -24,7 +24,7 @@ pub struct SwitchoverArgs {
     /// The instance; can be left out where there is only one
     instance: Option<String>,
     /// To which node; left out, to the one that VRRP would choose
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", value_parser = node)]
     to: Option<String>,
     /// Look only, and change nothing
     #[arg(long)]
@@ -36,6 +36,15 @@ pub struct SwitchoverArgs {
 
 /// Longer than this nobody lets their clients wait on purpose.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// It becomes a part of an address.
+fn node(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if text.is_empty() || !text.chars().all(is_plain) {
+        return Err("no node has such a name".to_owned());
+    }
+    Ok(text.to_owned())
+}
 
 fn timeout(text: &str) -> Result<Duration, String> {
     let timeout =

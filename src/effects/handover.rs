@@ -20,8 +20,10 @@ use crate::wire::redis::{Error, Link, Target};
 
 /// From one look at an offset, or at a role, to the next.
 const LOOK: Duration = Duration::from_millis(1);
-/// Redis takes writes again by itself so long after what is waited for, should this process be gone.
-const BELT: Duration = Duration::from_secs(1);
+/// Redis takes writes again by itself after this, should this process be gone; as long as it lives, it renews the pause.
+const LEASE: Duration = Duration::from_secs(1);
+/// How often.
+const RENEWAL: Duration = Duration::from_millis(300);
 /// Packets that were on their way to this host when the other one announced itself have arrived then.
 const STRAGGLERS: Duration = Duration::from_millis(20);
 
@@ -54,8 +56,11 @@ impl Hands {
         self.on_link(|here| {
             let there = there.clone();
             async move {
-                self.hold_back(&here, within).await?;
+                let mut renewed = self.hold_back(&here).await?;
                 loop {
+                    if renewed.elapsed() >= RENEWAL {
+                        renewed = self.hold_back(&here).await?;
+                    }
                     let (own, other) = tokio::try_join!(here.offset(), there.offset())?;
                     if other >= own {
                         return Ok(own);
@@ -73,24 +78,31 @@ impl Hands {
             return Outcome::Refused(format!("there is no node {to}"));
         };
         let serves = match timeout(within, self.hold_until_served(target, within)).await {
-            Ok(Ok(())) => self.send_clients_away().await,
+            Ok(Ok(())) => timeout(REDIS_PATIENCE, self.send_clients_away())
+                .await
+                .unwrap_or(Err(Error::Timeout)),
             Ok(Err(error)) => Err(error),
             Err(_) => {
                 let why = format!("{to} did not take over within {} ms", within.as_millis());
-                return self.release().await.unwrap_or(Outcome::Failed(why));
+                return Outcome::Failed(why);
             }
         };
+        // What failed is not undone here: the VIP is gone, and who waits with a write would be told that it is done. When the
+        // VIP is back, the promotion takes writes again.
         match serves {
             Ok(()) => Outcome::Done(format!("{to} serves")),
-            Err(error) => self.release().await.unwrap_or_else(|| outcome_of(error)),
+            Err(error) => outcome_of(error),
         }
     }
 
     async fn hold_until_served(&self, target: &Target, within: Duration) -> Result<(), Error> {
-        self.on_link(|here| async move { self.hold_back(&here, within).await })
-            .await?;
+        let hold = || self.on_link(|here| async move { self.hold_back(&here).await });
+        let mut renewed = hold().await?;
         let there = Link::connect(target, within).await?;
         while there.role().await?.role != RedisRole::Master {
+            if renewed.elapsed() >= RENEWAL {
+                renewed = hold().await?;
+            }
             sleep(LOOK).await;
         }
         Ok(())
@@ -112,9 +124,10 @@ impl Hands {
         Ok(())
     }
 
-    async fn hold_back(&self, link: &Link, within: Duration) -> Result<(), Error> {
+    async fn hold_back(&self, link: &Link) -> Result<Instant, Error> {
         self.holds_back.store(true, Ordering::Relaxed);
-        link.pause_writes(within + BELT).await
+        link.pause_writes(LEASE).await?;
+        Ok(Instant::now())
     }
 
     /// Ends what [`Self::hold_back`] began, also where that was given up in the middle.

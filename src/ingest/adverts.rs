@@ -71,7 +71,17 @@ impl AdvertWatch {
             let changes = tokio::select! {
                 advert = heard.recv() => match advert {
                     Some(advert) => self.hear(advert).into_iter().collect(),
-                    None => return,
+                    // Nobody listens any more: who was heard would be heard for ever.
+                    None => {
+                        self.silence = Duration::ZERO;
+                        let silent = self.miss();
+                        for change in silent {
+                            if events.send(change).await.is_err() {
+                                return;
+                            }
+                        }
+                        return;
+                    }
                 },
                 _ = look.tick() => self.miss(),
             };

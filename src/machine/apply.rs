@@ -102,7 +102,9 @@ fn enter(state: &mut State, to: Role) {
     state.switchover = None;
     state.deadlines.remove(&Deadline::Retry);
     state.deadlines.remove(&Deadline::Negotiation);
-    if to != Role::Primary {
+    if to == Role::Primary {
+        lineage::leads(state);
+    } else {
         state.deadlines.remove(&Deadline::Redundancy);
     }
     if to != Role::Fault {
@@ -120,8 +122,13 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
         | Order::GuardWrites(_)
         | Order::StartRedis
         | Order::StopRedis => order_redis(state, order, draft),
-        Order::StandAside => state.aside = true,
+        Order::StandAside => {
+            state.aside = true;
+            state.asides = state.asides.saturating_add(1);
+        }
         Order::EndSwitchover => state.switchover = None,
+        // Who stands aside would be MASTER at once, for it hears nobody.
+        Order::Eligible(true) if state.aside => {}
         Order::Eligible(eligible) if state.eligible == Some(eligible) => {}
         Order::Eligible(eligible) => {
             state.eligible = Some(eligible);
@@ -284,6 +291,7 @@ pub(super) fn settle(state: &mut State, draft: &mut Draft) {
     }
     alarm::resolve_all(state, draft);
     state.incident = None;
+    state.asides = 0;
     draft.notes.push(Note::IncidentClosed(id));
 }
 

@@ -135,7 +135,7 @@ fn is_outranked(state: &mut State, name: &str) -> bool {
     let outranks = state
         .peers
         .get(name)
-        .is_some_and(|peer| is_outranked_by(state, name, peer));
+        .is_some_and(|peer| is_outranked_by(state, peer));
     let Some(peer) = state.peers.get_mut(name) else {
         return false;
     };
@@ -149,19 +149,24 @@ fn is_outranked(state: &mut State, name: &str) -> bool {
 
 /// Who stands aside does so until the adverts of the primary are heard, or there is none.
 pub(super) fn come_back(state: &mut State) {
-    let heard = |peer: &Peer| peer.serves && peer.advertises;
+    // Twice: what is heard here, keepalived does not take. Then only the other's end counts.
+    let heard = |peer: &Peer| peer.serves && peer.advertises && state.asides < 2;
     state.aside &= state.peer_serves() && !state.peers.values().any(heard);
 }
 
 /// A check of another node's Redis.
 pub(super) fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Observed {
     let fall = state.settings.fall.max(1);
+    let own = state.redis.as_ref().map(|own| own.replid);
     let peer: &mut Peer = state.peers.entry(name.to_owned()).or_default();
     let served = peer.serves;
     peer.grade = Some(probe.grade);
     if let Some(seen) = &probe.observation {
         peer.bad = 0;
         peer.serves = seen.role == RedisRole::Master;
+        if seen.role == RedisRole::Replica && seen.link_up && own == Some(seen.replid) {
+            peer.follower = Some(seen.run_id);
+        }
         peer.observation = Some(seen.clone());
     } else if matches!(
         probe.grade,

@@ -3,6 +3,7 @@
 use super::health::Status;
 use super::lineage;
 use super::state::{OrderKind, Peer, State};
+use super::switchover;
 use crate::model::event::Deadline;
 use crate::model::redis::{Grade, Observation, RedisRole};
 use crate::model::role::Role;
@@ -35,6 +36,12 @@ pub enum Guard {
     Accepted,
     /// This node gave way to a primary whose adverts it does not hear.
     Aside,
+    /// Another node has a copy, and whether it is better cannot be told.
+    CopyUnlike,
+    /// Another node's Redis follows this one, with a live link and a whole copy.
+    FollowerElsewhere,
+    /// Nothing is added to the VRRP priority.
+    Unbiased,
     /// A switchover is under way.
     Yielding,
     /// A replica is near, and writes are taken without one too.
@@ -100,6 +107,9 @@ impl Guard {
             Self::CopyUnfit => "copy-unfit",
             Self::Accepted => "accepted",
             Self::Aside => "aside",
+            Self::CopyUnlike => "copy-unlike",
+            Self::FollowerElsewhere => "follower-elsewhere",
+            Self::Unbiased => "unbiased",
             Self::Yielding => "yielding",
             Self::WritesUnguarded => "writes-unguarded",
             Self::GuardedInVain => "guarded-in-vain",
@@ -145,6 +155,9 @@ impl Guard {
             Self::CopyUnfit => state.partial.is_some() || lineage::is_better_elsewhere(state),
             Self::Accepted => state.accepted,
             Self::Aside => state.aside,
+            Self::CopyUnlike => lineage::is_incomparable(state),
+            Self::FollowerElsewhere => switchover::is_followed(state),
+            Self::Unbiased => state.bias == Some(0),
             Self::Yielding => state.switchover.is_some(),
             Self::WritesUnguarded => {
                 let wanted = state.settings.replicated_writes && state.replicas_online() > 0;
@@ -184,9 +197,10 @@ impl Guard {
     }
 }
 
-/// This node's Redis takes writes, and so does that of this peer, which was promoted later: out of the stream that is
-/// written here. Of two that never had anything in common, the one of higher priority stays, as at the first start.
-pub(super) fn is_outranked_by(state: &State, name: &str, peer: &Peer) -> bool {
+/// This node's Redis takes writes, and so does that of this peer, which was promoted later, out of the stream that is written
+/// here. It is the very process that followed this one: one that was restarted tells the stream of its dump file as that
+/// which it was promoted out of.
+pub(super) fn is_outranked_by(state: &State, peer: &Peer) -> bool {
     let decides = state.role == Role::Primary && state.paused.is_none();
     let own = state.redis.as_ref().filter(|_| decides);
     let other = peer
@@ -196,11 +210,9 @@ pub(super) fn is_outranked_by(state: &State, name: &str, peer: &Peer) -> bool {
     let (Some(own), Some(other)) = (own, other) else {
         return false;
     };
-    let is_first_start = state.epoch == 1 && !state.linked_once && state.is_newest();
     own.role == RedisRole::Master
-        && own.replid != other.replid
-        && (other.replid2 == own.replid
-            || is_first_start && state.settings.above.iter().any(|above| above == name))
+        && other.replid2 == own.replid
+        && peer.follower == Some(other.run_id)
 }
 
 /// Each other node was looked at: its Redis is not there, or is a replica. One that is out of sight may have been promoted.

@@ -58,14 +58,22 @@ pub(super) fn restarted(state: &mut State) {
     if state.epoch == 0 && !state.linked_once {
         return;
     }
-    let alone = matches!(state.role, Role::Primary)
-        && state.replicas_online() == 0
-        && state.peers_attached() == 0;
-    state.behind = match state.behind {
-        None if alone => Some(Behind::RestartedAlone),
-        None | Some(Behind::Restarted) => Some(Behind::Restarted),
-        known => known,
-    };
+    let alone =
+        state.role == Role::Primary && state.replicas_online() == 0 && state.peers_attached() == 0;
+    // The same end is told more than once: by the exit, and by the process that answers next.
+    let still_alone = state.behind == Some(Behind::RestartedAlone) && state.role != Role::Primary;
+    state.behind = Some(if alone || still_alone {
+        Behind::RestartedAlone
+    } else {
+        Behind::Restarted
+    });
+    state.accepted = false;
+}
+
+/// This node leads: its copy is the one that counts.
+pub(super) fn leads(state: &mut State) {
+    state.behind = None;
+    state.accepted = false;
 }
 
 /// The local Redis has said what it has.
@@ -95,13 +103,25 @@ pub(super) fn seen_there(state: &mut State, name: &str) {
     else {
         return;
     };
+    if state.role == Role::Primary {
+        return;
+    }
+    let newer = newest(seen, Some(name.to_owned()));
+    state.accepted = false;
+    if state.behind == Some(Behind::RestartedAlone) {
+        state.behind = Some(Behind::Restarted);
+    }
     let continues = match &state.newest {
         None => true,
-        Some(known) if seen.replid == known.replid => seen.offset >= known.offset,
-        Some(known) => seen.replid2 == known.replid,
+        Some(known) if newer.replid == known.replid => newer.offset >= known.offset,
+        Some(known) => newer.replid2 == known.replid,
     };
-    if continues && state.role != Role::Primary {
-        state.newest = Some(newest(seen, Some(name.to_owned())));
+    // What never had a link has nothing of what the primary has.
+    if !state.linked_once && state.epoch == 0 && newer.keys > 0 {
+        state.behind.get_or_insert(Behind::Apart);
+    }
+    if continues {
+        state.newest = Some(newer);
     }
 }
 
@@ -129,35 +149,83 @@ pub fn is_newest(state: &State) -> bool {
     if behind == Behind::RestartedAlone && whole {
         return true;
     }
+    // One that could never be asked is none to wait for.
     let all_answer = state.settings.peers.iter().all(|name| {
-        let peer = state.peers.get(name);
-        peer.is_some_and(|peer| peer.answers() && peer.observation.is_some())
+        let peer = state
+            .peers
+            .get(name)
+            .filter(|peer| peer.observation.is_some());
+        peer.is_none_or(Peer::answers)
     });
-    all_answer && !better_elsewhere(state, own)
+    all_answer && !better_elsewhere(state, own) && !is_unknown(state, own)
+}
+
+/// Another node has a copy, and whether it is better cannot be told.
+pub(super) fn is_incomparable(state: &State) -> bool {
+    let own = state
+        .redis
+        .as_ref()
+        .filter(|_| state.behind.is_some() && !state.accepted);
+    own.is_some_and(|own| is_unknown(state, own))
+}
+
+/// The copy here has all that is known, and another one is of a stream that is not known: it may have gone on from there.
+fn is_unknown(state: &State, own: &Observation) -> bool {
+    let Some(newest) = &state.newest else {
+        return false;
+    };
+    let is_whole = place(newest, own).is_some_and(|place| place >= newest.offset);
+    let seen = state.peers.values().filter(|peer| peer.answers());
+    let mut seen = seen.filter_map(|peer| peer.observation.as_ref());
+    is_whole && seen.any(|seen| seen.keys > 0 && place(newest, seen).is_none())
 }
 
 /// Another node has a better copy, as it says itself.
 pub(super) fn is_better_elsewhere(state: &State) -> bool {
-    let own = state.redis.as_ref().filter(|_| state.behind.is_some());
+    let own = state
+        .redis
+        .as_ref()
+        .filter(|_| state.behind.is_some() && !state.accepted);
     own.is_some_and(|own| better_elsewhere(state, own))
 }
 
 fn better_elsewhere(state: &State, own: &Observation) -> bool {
-    let better = |peer: &Peer| {
+    let better = |(name, peer): (&String, &Peer)| {
         let seen = peer.observation.as_ref().filter(|_| peer.answers());
         seen.is_some_and(|seen| {
-            !seen.loading && !seen.sync_in_progress && is_better(state.newest.as_ref(), seen, own)
+            !seen.loading && !seen.sync_in_progress && is_better(state, name, seen, own)
         })
     };
-    state.peers.values().any(better)
+    state.peers.iter().any(better)
 }
 
-fn is_better(newest: Option<&Newest>, one: &Observation, than: &Observation) -> bool {
-    let place = |seen| newest.and_then(|newest| place(newest, seen));
-    match (place(one), place(than)) {
+/// Where only one copy is of a known stream, that stream tells whether it lacks something; the other one is taken to be whole
+/// by its keys. Where neither is, that on the node of the last primary is better, if it is not empty: keys tell little of what
+/// was written.
+fn is_better(state: &State, name: &String, one: &Observation, than: &Observation) -> bool {
+    let Some(newest) = &state.newest else {
+        return one.keys > than.keys;
+    };
+    match (place(newest, one), place(newest, than)) {
         (Some(one), Some(than)) => one > than,
-        _ => one.keys > than.keys,
+        (None, Some(place)) => {
+            one.keys > than.keys || place < newest.offset && !has_fewer_keys(newest, one)
+        }
+        (Some(place), None) => {
+            let is_whole = place >= newest.offset || has_fewer_keys(newest, than);
+            is_whole && one.keys >= than.keys
+        }
+        (None, None) => match &newest.holder {
+            Some(holder) if holder == name && one.keys > 0 => true,
+            Some(holder) if *holder == state.settings.node && than.keys > 0 => false,
+            _ => one.keys > than.keys,
+        },
     }
+}
+
+fn has_fewer_keys(newest: &Newest, seen: &Observation) -> bool {
+    let (part, whole) = SAME_KEYS;
+    seen.keys.saturating_mul(whole) < newest.keys.saturating_mul(part)
 }
 
 /// What the copy here lacks of what the last primary had.
@@ -165,12 +233,9 @@ fn lack(state: &State) -> Option<Lack> {
     let (Some(newest), Some(own)) = (&state.newest, &state.redis) else {
         return None;
     };
-    let (part, whole) = SAME_KEYS;
     match place(newest, own) {
         Some(place) if place < newest.offset => Some(Lack::Bytes(newest.offset - place)),
-        None if own.keys.saturating_mul(whole) < newest.keys.saturating_mul(part) => {
-            Some(Lack::Keys(newest.keys - own.keys))
-        }
+        None if has_fewer_keys(newest, own) => Some(Lack::Keys(newest.keys - own.keys)),
         _ => None,
     }
 }

@@ -88,8 +88,13 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             }
             Observed::default()
         }
-        Event::RedisAttached { pid, run_id, .. } => {
-            state.pid = Some(*pid);
+        Event::RedisAttached {
+            pid,
+            run_id,
+            watched,
+            ..
+        } => {
+            state.pid = watched.then_some(*pid);
             if answers_as(state, *run_id) && state.is_up() {
                 gone(state)
             } else {
@@ -163,7 +168,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             RedisRequest::Stop => Trigger::StopAsked.into(),
             RedisRequest::Restart => Trigger::RestartAsked.into(),
             RedisRequest::Promote => {
-                state.accepted = true;
+                state.accepted |= !matches!(state.role, Role::Primary | Role::Promoting);
                 Trigger::ForceAsked.into()
             }
         },

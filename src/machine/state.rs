@@ -62,6 +62,8 @@ pub struct State {
     /// This node gave way to a newer primary whose adverts it does not hear: it takes no part until it does, or until
     /// nobody serves.
     pub aside: bool,
+    /// How often it has stood aside in this incident.
+    pub asides: u16,
     /// Redis was told to take writes only with a replica, or without; `None` where it is as its configuration file says.
     pub guarded: Option<bool>,
     /// The switchover that is under way.
@@ -118,6 +120,8 @@ pub struct Peer {
     pub bad: u16,
     /// It was a master when it last answered, and has not failed `fall` checks since.
     pub serves: bool,
+    /// The process of its Redis when that last was a replica of this node's, with a live link.
+    pub follower: Option<RedisId>,
     /// Checks in a row in which it was a newer primary than this node.
     pub outranks: u16,
     /// Its keepalived is heard to advertise the VIP as its own.
@@ -221,6 +225,7 @@ impl Default for State {
             behind: None,
             accepted: false,
             aside: false,
+            asides: 0,
             guarded: None,
             switchover: None,
             led: false,

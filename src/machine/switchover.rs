@@ -1,7 +1,7 @@
 //! A planned switchover: what must be so before anything is touched, and to whom.
 
 use super::state::{Peer, State};
-use crate::model::redis::{Observation, RedisRole};
+use crate::model::redis::{Grade, Observation, RedisRole};
 use crate::model::role::Role;
 
 /// One thing that must be so.
@@ -45,7 +45,7 @@ pub const CHECKS: [Check; 9] = [
     },
     Check {
         name: "target-is-next",
-        asks: "the other node is the one that VRRP gives the VIP to: the highest priority of those that could serve",
+        asks: "the other node is the one that VRRP gives the VIP to: the highest priority of those whose Redis runs",
         passes: |_, peer| peer.is_some(),
     },
     Check {
@@ -84,22 +84,26 @@ pub(super) fn obstacle(state: &State, to: Option<&str>) -> Option<&'static str> 
     failed.map(|(name, ..)| name)
 }
 
-/// The node that would take the VIP, unless another one is wanted: of those that could serve, the one of highest
-/// priority, or the only one.
+/// The node that would take the VIP, unless another one is wanted: of those whose Redis is not known to be down, the one
+/// of highest priority.
 pub(super) fn target<'a>(state: &'a State, to: Option<&str>) -> Option<&'a str> {
-    let peers = &state.settings.peers;
-    let fit = |name: &&String| {
-        let seen = state
-            .peers
-            .get(*name)
-            .and_then(|peer| peer.observation.as_ref());
-        seen.is_some_and(|seen| follows(state, seen))
+    let is_there = |name: &&String| {
+        let grade = state.peers.get(*name).and_then(|peer| peer.grade);
+        grade != Some(Grade::Refused)
     };
-    let next = peers
-        .iter()
-        .find(fit)
-        .or_else(|| peers.first().filter(|_| peers.len() == 1))?;
+    let peers = &state.settings.peers;
+    let next = peers.iter().find(is_there).or(peers.first())?;
     to.is_none_or(|to| to == next).then_some(next.as_str())
+}
+
+/// Another node's Redis answers, and follows this one with a whole copy.
+pub(super) fn is_followed(state: &State) -> bool {
+    let mut seen = state.peers.values().filter(|peer| peer.answers());
+    seen.any(|peer| {
+        peer.observation
+            .as_ref()
+            .is_some_and(|seen| follows(state, seen))
+    })
 }
 
 fn follows(state: &State, seen: &Observation) -> bool {

@@ -321,6 +321,8 @@ rows! {
         "The VIP is still here but keepalived is not running: the others will take it, so it is given up.";
     "review-while-paused": Review [] if [Is(Paused)] => STAY, [],
         "Automatic actions are paused: everything stays as it is.";
+    "still-primary-unbiased": Review [Primary] if [Is(VipHere), Is(RedisUp), Is(RedisIsMaster), Is(Unbiased)] => STAY, [Eligible(true), Bias(Standing::Settled), Arm(D::Redundancy)],
+        "The VIP is here and Redis takes writes: a switchover that was begun is not gone on with.";
     "still-primary": Review [Primary] if [Is(VipHere), Is(RedisUp), Is(RedisIsMaster)] => STAY, [Eligible(true), Arm(D::Redundancy)],
         "The VIP is here and Redis takes writes, as decided before.";
     "promote-on-review": Review [] if [Is(VipHere), Is(GateOpen)] => to(Promoting),
@@ -384,7 +386,7 @@ rows! {
 
     "vrrp-fault-while-paused": VrrpFaulted [] if [Is(Paused)] => STAY, [],
         "keepalived is in FAULT while automatic actions are paused: Redis stays as it is.";
-    "yielding": VrrpFaulted [Primary] if [Is(Yielding)] => STAY, [],
+    "yielding": VrrpFaulted [Primary] if [Is(Yielding), Is(Ineligible)] => STAY, [],
         "The VIP is on its way to the other node, as ordered.";
     "demote-on-fault": VrrpFaulted [Primary, Promoting, Held] if [Is(RedisUp)] => to(Fault), [OpenIncident, Bias(Standing::Other), RewriteEligible, Follow, Arm(D::Unserved)],
         "keepalived can hold no VIP here (link down or a tracked file): Redis takes no more writes.";
@@ -435,7 +437,7 @@ rows! {
 
     "fall-while-paused": RedisFell [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
         "Redis failed its checks while automatic actions are paused: keepalived is not told.";
-    "kill-hung-primary": RedisFell [Primary, Promoting, Held] if [Is(RedisHung), Is(CandidateElsewhere)] => to(Fault),
+    "kill-hung-primary": RedisFell [Primary, Promoting, Held] if [Is(RedisHung), Is(FollowerElsewhere)] => to(Fault),
         [OpenIncident, Drain, KillRedis, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "Redis does not answer: it is killed, so that its clients are told and it cannot wake up as a second primary.";
     "fall-primary": RedisFell [Primary, Promoting, Held] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
@@ -583,8 +585,8 @@ rows! {
         "keepalived is in FAULT although Redis is well: this node cannot take the VIP.";
     "served-elsewhere": UnservedDue [Fault] if [Is(PeerServes)] => STAY, [Suppress(A::Unserved, "another node serves and reports")],
         "This node cannot serve; another one does.";
-    "unserved-partial": UnservedDue [Fault] if [Is(RedisUp), Is(CopyPartial)] => STAY, [Raise(A::Unserved)],
-        "The copy here is a part of one, and no other node is seen to serve: the node with the whole copy is needed.";
+    "unserved-partial": UnservedDue [Fault] if [Is(RedisUp), Is(CopyUnfit)] => STAY, [Raise(A::Unserved)],
+        "The copy here is a part of one, or another node has a better one, and no other node is seen to serve: it is needed.";
     "unserved-negotiating": UnservedDue [Fault] if [Is(RedisUp), Is(Ineligible), Is(FirstStart)] => STAY, [],
         "First start: a node of higher priority is given time to lead.";
     "unserved-vrrp-fault": UnservedDue [Fault] if [Is(RedisUp)] => STAY, [Raise(A::VrrpFault)],
@@ -593,6 +595,8 @@ rows! {
         "Redis is down here and no other node is seen to serve.";
     "hand-on-held": UnservedDue [Held] if [Is(CandidateElsewhere), Not(CopyOlder)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
         "The promotion gate does not open here, and another node could be promoted: the VIP is handed on.";
+    "hand-on-unlike": UnservedDue [Held] if [Is(CandidateElsewhere), Is(CopyUnlike)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
+        "Another node has a copy that may be better, which cannot be told here: the VIP is handed on, so that it can decide.";
     "nobody-serves": UnservedDue [Undecided, Replica, Demoting, Stopped] if [Not(PeerServes)] => STAY, [Raise(A::Unserved)],
         "Redis is well here, and no node is seen to serve.";
     "unserved-moot": UnservedDue [] if [] => STAY, [],
@@ -611,8 +615,8 @@ rows! {
         "Only one node serves.";
     "promote-older": LastPrimaryDue [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
         "The last primary did not come back in time: the copy here is promoted, although it may be older.";
-    "last-primary-moot": LastPrimaryDue [] if [] => STAY, [],
-        "The last primary need not be waited for any more.";
+    "last-primary-waited-for": LastPrimaryDue [] if [] => STAY, [],
+        "The last primary did not come back in time: the copy here may lead.";
     "repeat": RepeatDue [] if [] => STAY, [Repeat],
         "The trouble goes on: it is said again.";
 

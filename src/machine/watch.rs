@@ -1,7 +1,8 @@
 //! Timers that run as long as something is so, whatever event made it so.
 
 use super::alarm::is_out;
-use super::guard::{Guard, LINEAGE_INTACT, gate_blocker};
+use super::guard::Guard;
+use super::lineage;
 use super::state::{Stamp, State, arm};
 use crate::model::alarm::AlarmKind;
 use crate::model::event::Deadline;
@@ -30,10 +31,9 @@ pub(super) fn watch(state: &mut State, stamp: Stamp) {
         is_apart(state),
         2 * unserved_ms,
     );
-    let waits = state.settings.prefer_availability
-        && state.role == Role::Held
-        && gate_blocker(state) == Some(LINEAGE_INTACT);
-    run(state, stamp, Deadline::LastPrimary, waits, last_primary_ms);
+    if let Some(waits) = waits_for_last_primary(state) {
+        run(state, stamp, Deadline::LastPrimary, waits, last_primary_ms);
+    }
     if state.role == Role::Primary && !Guard::Lonely.holds(state) {
         state.deadlines.remove(&Deadline::Redundancy);
     }
@@ -59,19 +59,36 @@ fn is_conflict(state: &State) -> bool {
     state.vip_is_contested() || (claims && state.peer_serves_now())
 }
 
+/// A better copy is waited for: the VIP is here, or was handed on for want of one. `None` on the way from the one to the
+/// other, where the wait goes on if it has begun.
+fn waits_for_last_primary(state: &State) -> Option<bool> {
+    let wanted = state.settings.prefer_availability
+        && state.is_up()
+        && !state.peer_serves()
+        && !lineage::is_newest(state);
+    match state.role {
+        Role::Held => Some(wanted),
+        Role::Fault => Some(wanted && state.eligible == Some(false)),
+        Role::Demoting | Role::Replica if wanted => None,
+        _ => Some(false),
+    }
+}
+
 /// The link of the copy here is down, and somebody may go on without it. Where the last primary's host says that no Redis
 /// is there, nobody does.
 fn is_apart(state: &State) -> bool {
     let Some(seen) = state.redis.as_ref().filter(|_| state.linked_once) else {
         return false;
     };
+    let refuses = |name: &String| {
+        let peer = state.peers.get(name);
+        peer.is_some_and(|peer| peer.grade == Some(Grade::Refused))
+    };
     let holder = state
         .newest
         .as_ref()
         .and_then(|newest| newest.holder.as_ref());
-    let refuses = holder
-        .and_then(|name| state.peers.get(name))
-        .is_some_and(|peer| peer.grade == Some(Grade::Refused));
+    let refuses = holder.is_some_and(refuses) || state.settings.peers.iter().all(refuses);
     let leads = matches!(state.role, Role::Primary | Role::Promoting | Role::Held);
     !leads && !seen.link_up && state.behind.is_none() && !refuses
 }
@@ -83,7 +100,10 @@ fn is_unserved(state: &State) -> bool {
         return false;
     }
     match state.role {
-        Role::Held => Guard::CandidateElsewhere.holds(state) && !Guard::CopyOlder.holds(state),
+        Role::Held => {
+            let is_open = !Guard::CopyOlder.holds(state) || Guard::CopyUnlike.holds(state);
+            Guard::CandidateElsewhere.holds(state) && is_open
+        }
         Role::Undecided | Role::Replica | Role::Demoting | Role::Stopped => {
             let is_said = [AlarmKind::Unserved, AlarmKind::PromotionHeld];
             !state.peer_serves() && !is_said.iter().any(|kind| is_out(state, *kind))
