@@ -71,9 +71,7 @@ pub fn kill_recorder(scene: &mut Scene<'_>) -> anyhow::Result<()> {
 
 pub fn journal_disk_full(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let disk = scene.replica_host().journal_to_small_disk()?;
-    let everybody: Vec<usize> = (0..scene.world.hosts.len()).collect();
-    let primary = scene.world.settled(&everybody)?;
-    ensure!(primary == scene.primary, "another is primary by now");
+    scene.leads(scene.primary)?;
     let filler = disk.join("filler");
     // It ends with an error: the disk is full.
     let _ = copy(&mut repeat(0).take(u64::MAX), &mut File::create(&filler)?);
@@ -99,9 +97,7 @@ pub fn password_changed(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     for host in &mut scene.world.hosts {
         give_account(host)?;
     }
-    let everybody: Vec<usize> = (0..scene.world.hosts.len()).collect();
-    let primary = scene.world.settled(&everybody)?;
-    ensure!(primary == scene.primary, "another is primary by now");
+    scene.leads(scene.primary)?;
     scene.begins();
     let host = scene.primary_host();
     let set_password = |host: &Host, password: &str| {

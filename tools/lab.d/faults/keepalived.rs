@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use rustix::process::Signal;
 
 use super::scene::Scene;
-use crate::host::Service;
+use crate::clock::wait_for;
+use crate::host::{Host, Service};
 use crate::plan::INTERFACE;
 
 /// How long it is so.
 const WHILE: Duration = Duration::from_secs(3);
+/// Three checks, and the first synchronisation.
+const COPIED: Duration = Duration::from_secs(15);
+const BRIEFLY: Duration = Duration::from_secs(1);
+/// The host of highest priority.
+const HIGHEST: usize = 0;
 
 pub fn kill(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.begins();
@@ -35,6 +42,23 @@ fn start_again(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.primary_host().start(Service::Keepalived)
 }
 
+/// What has just returned has no copy yet: whoever promotes it loses everything.
+pub fn stop_as_other_returns(scene: &mut Scene<'_>) -> anyhow::Result<()> {
+    let (returning, heir) = (scene.primary, scene.replica);
+    scene.primary_host().kill_redis()?;
+    scene.taken_over();
+    scene.primary_host().revive_redis()?;
+    wait_for("the return", COPIED, || {
+        let status = scene.world.hosts[returning].status()?;
+        ensure!(status.eligible(), "it may not have the VIP yet");
+        Ok(())
+    })?;
+    (scene.primary, scene.replica) = (heir, returning);
+    scene.begins();
+    scene.primary_host().stop(Service::Keepalived)?;
+    start_again(scene)
+}
+
 /// Its parent starts another.
 pub fn kill_child(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.begins();
@@ -54,15 +78,48 @@ pub fn reload(scene: &mut Scene<'_>) -> anyhow::Result<()> {
 
 pub fn freeze(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.begins();
-    for process in ["keepalived", "vrrp"] {
-        scene.primary_host().signal(process, Signal::STOP)?;
-    }
+    stand_still(scene.primary_host())?;
     scene.lasts(WHILE);
-    for process in ["vrrp", "keepalived"] {
-        scene.primary_host().signal(process, Signal::CONT)?;
-    }
+    wake_up(scene.primary_host())?;
     scene.lasts(WHILE);
     Ok(())
+}
+
+/// It is the host of highest priority that has just become primary. As its replica is attached, half of its bias goes;
+/// if its keepalived sleeps through that, what it believes of its own priority outranks the newer primary.
+pub fn freeze_young(scene: &mut Scene<'_>) -> anyhow::Result<()> {
+    if scene.primary == HIGHEST {
+        scene.primary_host().kill_redis()?;
+        scene.taken_over();
+        scene.primary_host().revive_redis()?;
+        scene.leads(scene.replica)?;
+    }
+    scene.primary_host().kill_redis()?;
+    scene.taken_over();
+    (scene.primary, scene.replica) = (HIGHEST, scene.primary);
+    scene.replica_host().revive_redis()?;
+    wait_for("a complete copy", COPIED, || {
+        let info = scene.replica_host().info()?;
+        ensure!(info.get("master_link_status") == "up", "the link is down");
+        Ok(())
+    })?;
+    scene.begins();
+    stand_still(scene.primary_host())?;
+    scene.taken_over();
+    scene.lasts(BRIEFLY);
+    wake_up(scene.primary_host())?;
+    scene.lasts(WHILE);
+    Ok(())
+}
+
+fn stand_still(host: &Host) -> anyhow::Result<()> {
+    host.signal("keepalived", Signal::STOP)?;
+    host.signal("vrrp", Signal::STOP)
+}
+
+fn wake_up(host: &Host) -> anyhow::Result<()> {
+    host.signal("vrrp", Signal::CONT)?;
+    host.signal("keepalived", Signal::CONT)
 }
 
 pub fn vip_removed(scene: &mut Scene<'_>) -> anyhow::Result<()> {

@@ -61,12 +61,10 @@ impl std::error::Error for Skipped {}
 /// Plays one round. An error is the lab's own; whatever rha does is in the round.
 pub fn play(world: &mut World, fault: &Fault, number: u32) -> anyhow::Result<Round> {
     let mut scene = Scene::set(world, fault, number)?;
-    let before = scene.primary_host().name.clone();
     let acted = (fault.act)(&mut scene);
     let mut round = Round {
         name: fault.name.to_owned(),
         round: number,
-        before,
         ..Round::default()
     };
     if let Err(error) = acted {
@@ -82,11 +80,20 @@ pub fn play(world: &mut World, fault: &Fault, number: u32) -> anyhow::Result<Rou
     Ok(round)
 }
 
+fn everybody(world: &World) -> Vec<usize> {
+    (0..world.hosts.len()).collect()
+}
+
+/// Waits until one leads, all others are in place, and everybody knows.
+fn settled(world: &mut World) -> anyhow::Result<usize> {
+    let primary = world.settled(&everybody(world))?;
+    sleep(SETTLING);
+    Ok(primary)
+}
+
 impl<'world> Scene<'world> {
     fn set(world: &'world mut World, fault: &Fault, number: u32) -> anyhow::Result<Self> {
-        let everybody: Vec<usize> = (0..world.hosts.len()).collect();
-        let primary = world.settled(&everybody)?;
-        sleep(SETTLING);
+        let primary = settled(world)?;
         let prefix = format!("{}:{number}:", fault.name);
         Ok(Self {
             primary,
@@ -136,6 +143,14 @@ impl<'world> Scene<'world> {
         }
     }
 
+    /// Preparation: waits until this host leads, and all others are in place.
+    pub fn leads(&mut self, index: usize) -> anyhow::Result<()> {
+        let primary = settled(self.world)?;
+        ensure!(primary == index, "another host leads");
+        (self.primary, self.replica) = (primary, usize::from(primary == 0));
+        Ok(())
+    }
+
     /// Waits until a write is accepted from now on.
     pub fn written(&mut self) {
         // The outage is in the figures.
@@ -166,8 +181,8 @@ impl<'world> Scene<'world> {
 
     /// All hosts as they should be again, and what there is to say of it.
     fn look_back(mut self, promise: Promise, round: &mut Round) -> anyhow::Result<()> {
-        let everybody: Vec<usize> = (0..self.world.hosts.len()).collect();
-        match self.world.settled(&everybody) {
+        round.before = self.primary_host().name.clone();
+        match self.world.settled(&everybody(self.world)) {
             Ok(primary) => round.after = Some(self.world.hosts[primary].name.clone()),
             Err(error) => self.broken.push(format!("{error:#}")),
         }
