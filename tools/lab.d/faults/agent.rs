@@ -90,6 +90,7 @@ pub fn journal_disk_full(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.primary_host().revive_redis()?;
     // What an agent did while it had no journal, its successor cannot know.
     scene.alarms_over(1);
+    scene.lasts(WHILE);
     scene.replica_host().journal_from_small_disk()
 }
 
