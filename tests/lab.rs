@@ -64,6 +64,24 @@ fn switchovers_lose_nothing() {
     );
 }
 
+/// One that is a failover, one that is none, and one that nobody may take for one.
+#[test]
+#[ignore = "needs keepalived, redis-server, and namespaces"]
+fn faults_end_as_promised() {
+    let _alone = machine();
+    let names = ["kill-primary-redis", "kill-replica-redis", "vip-added"];
+    let only = names.iter().flat_map(|name| ["--only", name]);
+    let args: Vec<&str> = ["faults", "--json"].into_iter().chain(only).collect();
+    let figures = lab(&args);
+    let faults = figures["faults"].as_array().unwrap();
+    let played: Vec<_> = faults.iter().map(|fault| &fault["name"]).collect();
+    assert_eq!(played, names);
+    for fault in faults {
+        assert_eq!(fault["lost"], 0, "{fault}");
+        assert_eq!(fault["two_masters_ms"], 0.0, "{fault}");
+    }
+}
+
 /// Quotes, comments and pauses, as in a script; and the help for a narrow terminal.
 #[test]
 #[ignore = "needs keepalived, redis-server, and namespaces"]

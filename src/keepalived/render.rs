@@ -99,9 +99,8 @@ fn global(text: &mut Text, config: &Config, node: &str) {
         text.line("vrrp_garp_master_refresh 30");
         text.line("vrrp_garp_lower_prio_repeat 3");
         text.line("vrrp_garp_lower_prio_delay 1");
-        text.line("# a busy host must not miss adverts");
-        text.line("vrrp_rt_priority 50");
-        text.line("vrrp_rlimit_rttime 100000");
+        text.line("# a busy host must not miss adverts (not vrrp_rt_priority: without CAP_SYS_RESOURCE a reload kills it then)");
+        text.line("vrrp_priority -20");
         text.line("vrrp_no_swap");
         text.line("max_auto_priority -1");
         text.line("# a bad file is refused by a reload instead of stopping keepalived");

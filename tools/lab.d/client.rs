@@ -1,13 +1,13 @@
 //! The writing client: a process of its own in the client's namespace, with default time-outs, that writes
 //! one key after the other and says when it could not.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddrV4;
 use std::process::{Child, ChildStdin, ExitCode, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
@@ -34,6 +34,10 @@ const PROGRESS_US: u64 = 100_000;
 /// Lines that nobody has looked at yet: hours of progress.
 const MAX_UNREAD: usize = 100_000;
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// A client that is to stop waits so long for the answer that it is waiting for.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+/// Without an accepted write for so long, it is not told of one because there was none.
+const SILENCE_US: u64 = 10 * PROGRESS_US;
 
 /// `lab client`.
 #[derive(Args)]
@@ -91,7 +95,7 @@ impl Gap {
 }
 
 /// The end of a client.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Done {
     /// Writes are numbered 1 to this.
     pub written: u64,
@@ -99,24 +103,47 @@ pub struct Done {
     pub unacknowledged: Vec<u64>,
 }
 
+impl Done {
+    /// The number of the next write, which is not acknowledged yet.
+    fn send(&mut self) -> u64 {
+        self.written += 1;
+        self.unacknowledged.push(self.written);
+        self.written
+    }
+
+    /// The last one is. How many are by now.
+    fn acknowledge(&mut self) -> u64 {
+        self.unacknowledged.pop();
+        self.written - self.unacknowledged.len() as u64
+    }
+}
+
 /// The body of `lab client`: writes until stdin ends.
 pub fn run(args: &ClientArgs) -> anyhow::Result<ExitCode> {
+    let mut writer = Writer::new(args)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let stopper = Arc::clone(&stop);
+    let (stopper, done) = (Arc::clone(&stop), Arc::clone(&writer.done));
     thread::spawn(move || {
         // Whatever ends stdin, an error too, ends the client.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         stopper.store(true, Ordering::Relaxed);
+        sleep(LAST_ANSWER);
+        // Still here: it waits for a Redis that never answers, and nobody else can tell what was acknowledged.
+        let _ = tell(&Said::Done(locked(&done).clone()));
+        std::process::exit(0);
     });
-    let mut writer = Writer::new(args)?;
-    while !stop.load(Ordering::Relaxed) && writer.done.written < MAX_WRITES {
+    while !stop.load(Ordering::Relaxed) && locked(&writer.done).written < MAX_WRITES {
         writer.write_one()?;
         if args.pause_us > 0 {
             sleep(Duration::from_micros(args.pause_us));
         }
     }
-    tell(&Said::Done(writer.done))?;
+    tell(&Said::Done(locked(&writer.done).clone()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn locked(done: &Mutex<Done>) -> MutexGuard<'_, Done> {
+    done.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Writer<'a> {
@@ -126,7 +153,7 @@ struct Writer<'a> {
     last_accepted_us: u64,
     told_us: u64,
     failure: Option<(u64, u64, String)>,
-    done: Done,
+    done: Arc<Mutex<Done>>,
 }
 
 impl<'a> Writer<'a> {
@@ -138,10 +165,7 @@ impl<'a> Writer<'a> {
             last_accepted_us: now_us(),
             told_us: 0,
             failure: None,
-            done: Done {
-                written: 0,
-                unacknowledged: Vec::new(),
-            },
+            done: Arc::default(),
         })
     }
 
@@ -157,13 +181,11 @@ impl<'a> Writer<'a> {
             }
             return Ok(());
         };
-        let number = self.done.written + 1;
-        self.done.written = number;
+        let number = locked(&self.done).send();
         let key = format!("{}{number}", self.args.prefix);
         match cmd("SET").arg(key).arg(number).exec(connection) {
             Ok(()) => self.accepted(number),
             Err(error) => {
-                self.done.unacknowledged.push(number);
                 self.connection = None;
                 self.failed(&error);
                 Ok(())
@@ -181,6 +203,7 @@ impl<'a> Writer<'a> {
 
     fn accepted(&mut self, number: u64) -> anyhow::Result<()> {
         let accepted_us = now_us();
+        let acknowledged = locked(&self.done).acknowledge();
         let from_us = std::mem::replace(&mut self.last_accepted_us, accepted_us);
         let failure = self.failure.take();
         if number == WARM {
@@ -201,7 +224,6 @@ impl<'a> Writer<'a> {
         }
         if accepted_us - self.told_us >= PROGRESS_US {
             self.told_us = accepted_us;
-            let acknowledged = number - self.done.unacknowledged.len() as u64;
             tell(&Said::Progress {
                 accepted_us,
                 acknowledged,
@@ -225,6 +247,8 @@ pub struct Writing {
     child: Child,
     stdin: Option<ChildStdin>,
     acknowledged: Cell<u64>,
+    accepted_us: Cell<u64>,
+    gaps: RefCell<Vec<Gap>>,
     lines: Receiver<anyhow::Result<Said>>,
 }
 
@@ -257,6 +281,8 @@ impl Writing {
             stdin: child.stdin.take(),
             child,
             acknowledged: Cell::new(0),
+            accepted_us: Cell::new(0),
+            gaps: RefCell::default(),
             lines,
         };
         writing
@@ -287,27 +313,51 @@ impl Writing {
 
     /// The longest gap told until a write is accepted after `after_us`; `None` where none was worth telling.
     pub fn longest_gap(&self, after_us: u64, limit: Duration) -> anyhow::Result<Option<Gap>> {
-        let mut longest: Option<Gap> = None;
+        let told = self.gaps.borrow().len();
+        self.accepted(after_us, limit)?;
+        let gaps = self.gaps.borrow();
+        Ok(gaps[told..]
+            .iter()
+            .max_by_key(|gap| gap.length_us())
+            .cloned())
+    }
+
+    /// Waits until a write is accepted after `after_us`.
+    pub fn accepted(&self, after_us: u64, limit: Duration) -> anyhow::Result<()> {
         self.until(limit, |said| match said {
-            Said::Gap(gap) => {
-                if longest
-                    .as_ref()
-                    .is_none_or(|other| gap.length_us() > other.length_us())
-                {
-                    longest = Some(gap);
-                }
-                None
-            }
             Said::Progress { accepted_us, .. } => (accepted_us > after_us).then_some(()),
             _ => None,
         })
-        .context("the client waits for a write to be accepted")?;
-        Ok(longest)
+        .context("the client waits for a write to be accepted")
+    }
+
+    /// The longest time without an accepted write, counted from `since_us` on; `None` where it is not over.
+    pub fn longest_outage(&self, since_us: u64) -> Option<u64> {
+        self.progress();
+        if now_us() > self.accepted_us.get() + SILENCE_US {
+            return None;
+        }
+        let gaps = self.gaps.borrow();
+        let outages = gaps
+            .iter()
+            .map(|gap| gap.accepted_us.saturating_sub(gap.from_us.max(since_us)));
+        Some(outages.max().unwrap_or(0))
     }
 
     fn note(&self, said: &Said) {
-        if let Said::Progress { acknowledged, .. } = said {
-            self.acknowledged.set(*acknowledged);
+        match said {
+            Said::Progress {
+                accepted_us,
+                acknowledged,
+            } => {
+                self.accepted_us.set(*accepted_us);
+                self.acknowledged.set(*acknowledged);
+            }
+            Said::Gap(gap) => {
+                self.accepted_us.set(gap.accepted_us);
+                self.gaps.borrow_mut().push(gap.clone());
+            }
+            Said::Warm | Said::Done(_) => {}
         }
     }
 

@@ -102,7 +102,7 @@ start = ["redis-server", {redis_conf}, "--daemonize", "yes"]
 }
 
 /// Users here are those of the machine.
-fn is_real_root() -> anyhow::Result<bool> {
+pub fn is_real_root() -> anyhow::Result<bool> {
     let map = std::fs::read_to_string("/proc/self/uid_map")?;
     Ok(map.split_whitespace().eq(["0", "0", "4294967295"]))
 }

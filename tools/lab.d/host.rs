@@ -21,6 +21,7 @@ use crate::run::{bounded_in_netns, checked, in_netns, ip, output, said, tail};
 /// `rha redis start` waits until Redis is ready; nothing that rha is asked here takes longer.
 const RHA_LIMIT: Duration = Duration::from_secs(75);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+const ANSWER_LIMIT: Duration = Duration::from_secs(45);
 const TAIL_LINES: usize = 40;
 
 /// The long-lived processes of a host, Redis aside (that one is rha's to start).
@@ -104,7 +105,8 @@ impl Host {
         checked(in_netns(&self.name, "sh").args(["-c", &script])).map(drop)
     }
 
-    fn fifo(&self) -> PathBuf {
+    /// What keepalived writes into.
+    pub fn fifo(&self) -> PathBuf {
         self.paths.runtime().join("keepalived.fifo")
     }
 
@@ -192,6 +194,11 @@ impl Host {
             self.signal("keepalived", Signal::STOP)?;
             self.signal("vrrp", Signal::KILL)?;
         }
+        self.kill_first(service)
+    }
+
+    /// SIGKILL to the process that was started and to none of its children.
+    pub fn kill_first(&mut self, service: Service) -> anyhow::Result<()> {
         self.end(service, Signal::KILL)
     }
 
@@ -286,6 +293,11 @@ impl Host {
             .and_then(|all| all.iter().find(|one| one["name"] == INSTANCE))
             .with_context(|| format!("{}: rha status names no instance {INSTANCE}", self.name))?;
         Ok(Status(instance.clone()))
+    }
+
+    /// Waits until the agent answers.
+    pub fn answers(&self) -> anyhow::Result<()> {
+        wait_for("the agent to answer", ANSWER_LIMIT, || self.status()).map(drop)
     }
 
     /// INFO of its Redis, asked at the host's own address.

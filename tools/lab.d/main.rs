@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod demo;
 mod failover;
+mod faults;
 mod host;
 mod manual;
 mod panel;
@@ -100,6 +101,19 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Do to hosts what happens to hosts, one fault after the other, and compare with what is promised (10 min)
+    ///
+    /// A client writes to the VIP all the while. Of each fault: the longest time without an accepted write, how long
+    /// two Redis took writes and two hosts had the VIP, acknowledged writes that are lost, alarms raised and resolved;
+    /// and replay and verify of every journal. Exit status: 0 if every promise was kept; a fault that this machine
+    /// cannot show is skipped, and kept nothing.
+    ///
+    /// Each fault brings its own number of hosts. What the journals tell of a broken promise goes to stderr. A clock
+    /// that jumps is not among the faults: all namespaces of a machine have the same one.
+    Faults(faults::FaultsArgs),
+    /// Faults in this world (`lab faults` starts it in namespaces of its own)
+    #[command(hide = true)]
+    FaultsHere(faults::HereArgs),
     /// Show one failover and return, live
     Demo,
     /// Make a world to play with; it reads commands, and `help` lists them
@@ -141,6 +155,11 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             let run =
                 |world: &mut World| failover::run(world, Cause::Switchover, *rounds, *pause_us);
             (world::within(&cli.world, run), *json)
+        }
+        Verb::Faults(args) => (faults::run(&cli.world, args), args.json),
+        Verb::FaultsHere(args) => {
+            let run = |world: &mut World| faults::run_here(world, args);
+            (world::within(&cli.world, run), false)
         }
         Verb::Demo => (world::within(&cli.world, demo::run), false),
         Verb::Shell => (world::within(&cli.world, shell::run), false),

@@ -63,6 +63,11 @@ impl Plan {
         self.at(200)
     }
 
+    /// Nobody's.
+    pub fn nobody(self) -> Ipv4Addr {
+        self.at(253)
+    }
+
     /// The lab itself, on the bridge: it looks at the hosts from here and receives their alarms.
     pub fn lab(self) -> Ipv4Addr {
         self.at(254)

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use anyhow::Context;
-use redis::{Client, Connection, cmd};
+use redis::{Client, Connection, Value, cmd};
 
 const LIMIT: Duration = Duration::from_millis(500);
 /// Reading back thousands of keys may take longer than a look.
@@ -78,6 +78,16 @@ pub fn info(address: Ipv4Addr) -> anyhow::Result<Info> {
     let mut connection = connect(SocketAddrV4::new(address, crate::plan::PORT), LIMIT)?;
     let text: String = cmd("INFO").query(&mut connection)?;
     Ok(Info::parse(&text))
+}
+
+/// The answer of the Redis at `address` to a command.
+pub fn ask(address: Ipv4Addr, words: &[&str]) -> anyhow::Result<Value> {
+    let redis = SocketAddrV4::new(address, crate::plan::PORT);
+    let mut connection = connect(redis, BULK_LIMIT)?;
+    let mut command = redis::Cmd::new();
+    command.arg(words);
+    let answer = command.query(&mut connection);
+    answer.with_context(|| format!("Redis at {redis}: {}", words.join(" ")))
 }
 
 /// Writes a key and asks how many replicas acknowledge it. `state=online` in INFO is not enough: after a

@@ -29,7 +29,8 @@ pub fn bounded_in_netns(netns: &str, program: impl AsRef<OsStr>, limit: Duration
     command
 }
 
-fn netns_path(netns: &str) -> String {
+/// Where `ip netns add` has put it.
+pub fn netns_path(netns: &str) -> String {
     format!("/run/netns/{netns}")
 }
 

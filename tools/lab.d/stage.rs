@@ -86,6 +86,19 @@ pub fn init() -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The command that makes another world beside this one, in namespaces of its own, for these words of `lab`. It ends
+/// with this one.
+pub fn another_world(words: &[String]) -> anyhow::Result<Command> {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--net", "--mount", "--pid"])
+        .arg(std::env::current_exe()?)
+        .args(words)
+        .env_remove(STAGE)
+        .env_remove(DISK);
+    Ok(command)
+}
+
 fn myself() -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(std::env::args_os().skip(1));

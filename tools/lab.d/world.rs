@@ -103,7 +103,7 @@ impl World {
             host.start(Service::Agent)?;
         }
         for host in &self.hosts {
-            wait_for("the agent to answer", LIMIT, || host.status())?;
+            host.answers()?;
             host.redis("start")?;
         }
         for host in &mut self.hosts {
