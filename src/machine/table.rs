@@ -497,7 +497,7 @@ rows! {
         "A replica went away.";
 
     // --- the other nodes --------------------------------------------------------------------------
-    "orphaned-vip-contested": PeerServes [] if [Is(VipHere), Is(KeepalivedGone), Not(Paused)] => to(Demoting),
+    "orphaned-vip-contested": PeerServes [Undecided, Primary, Promoting, Held, Fault] if [Is(VipHere), Is(KeepalivedGone), Not(Paused)] => to(Demoting),
         [OpenIncident, Bias(Standing::Other), RemoveVip, Follow, Resolve(A::Unserved)],
         "Another node's Redis takes writes, and keepalived is not running here: the VIP is given up.";
     "peer-serves": PeerServes [] if [] => STAY, [Resolve(A::Unserved)],
