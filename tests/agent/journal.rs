@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::namespace::{inside, ip};
-use crate::world::{Sink, VIP, World, cli, free_port};
+use crate::port::free_port;
+use crate::world::{Sink, VIP, World, cli};
 
 /// Takes every byte that is left on the file system of `state`.
 fn fill(world: &World) {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::world::{World, free_port};
+use crate::port::free_port;
+use crate::world::World;
 
 #[test]
 #[ignore = "needs redis-server"]

@@ -11,6 +11,8 @@ mod journal;
 mod life;
 #[path = "../common/namespace.rs"]
 mod namespace;
+#[path = "../common/port.rs"]
+mod port;
 mod privileges;
 mod reconcile;
 mod refusal;

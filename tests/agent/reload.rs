@@ -4,7 +4,8 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::world::{Agent, Setup, World, free_port};
+use crate::port::free_port;
+use crate::world::{Agent, Setup, World};
 
 /// Puts another configuration in the place of the world's, and tells the agent.
 fn reload(world: &World, agent: &Agent, setup: &Setup) {

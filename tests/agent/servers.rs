@@ -10,7 +10,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::world::{PATIENCE, free_port};
+use crate::port::free_port;
+use crate::world::PATIENCE;
 
 /// A redis-server, killed in the end.
 pub struct Redis {

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::world::{Sink, World, cli, free_port};
+use crate::port::free_port;
+use crate::world::{Sink, World, cli};
 
 #[test]
 #[ignore = "needs redis-server"]

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -15,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::namespace::is_inside;
+use crate::port::free_port;
 pub use crate::servers::{Redis, Sink, cli};
 
 pub const RHA: &str = env!("CARGO_BIN_EXE_rha");
@@ -29,12 +29,6 @@ pub fn has_address(interface: &str) -> bool {
         .args(["addr", "show", "dev", interface])
         .output();
     String::from_utf8_lossy(&shown.unwrap().stdout).contains(VIP)
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// What is in the configuration file.

@@ -9,7 +9,8 @@ use rha::model::redis::{Grade, RedisRole};
 use rha::wire::redis::{Secret, Target, probe};
 use tokio::time::Instant;
 
-use crate::world::{KEYS, SLOW, Server, TIMEOUT, free_port, slow_pair, target};
+use crate::port::free_port;
+use crate::world::{KEYS, SLOW, Server, TIMEOUT, slow_pair, target};
 
 #[tokio::test]
 #[ignore = "needs redis-server"]

@@ -7,7 +7,8 @@ use rha::model::effect::{Effect, Outcome};
 use rha::model::redis::{Grade, RedisRole};
 use rha::wire::redis::probe;
 
-use crate::world::{Bench, SLOW, TIMEOUT, free_port, target};
+use crate::port::free_port;
+use crate::world::{Bench, SLOW, TIMEOUT, target};
 
 #[tokio::test]
 #[ignore = "needs redis-server"]

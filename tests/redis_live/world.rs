@@ -1,7 +1,7 @@
 //! A Redis on a loopback port, and an executor over it.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +18,11 @@ use rha::wire::redis::{Link, SharedLink, Target, probe};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
+use crate::port::free_port;
+
 pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const TIMEOUT: Duration = Duration::from_millis(500);
 pub const SLOW: Duration = Duration::from_millis(400);
-
-/// A port of the loopback that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
 
 pub fn target(port: u16) -> Target {
     let endpoint = Endpoint {

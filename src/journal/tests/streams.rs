@@ -1,6 +1,7 @@
 //! The journal through a pipe is the journal.
 
 use crate::journal::FrameReader;
+use crate::journal::codec::FORMAT;
 
 use super::*;
 
@@ -82,10 +83,10 @@ fn a_stream_that_was_cut_or_changed_is_not_believed() {
         Err(Error::NotAStream)
     ));
     let mut newer = bytes.clone();
-    newer[7] = 3;
+    newer[7] = FORMAT + 1;
     assert!(matches!(
         read(&newer),
-        Err(Error::NewerFormat { found: 3, known: 2 })
+        Err(Error::NewerFormat { known: FORMAT, .. })
     ));
     assert_eq!(read(&bytes).unwrap(), whole);
 }
