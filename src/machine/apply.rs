@@ -96,6 +96,7 @@ pub(super) fn apply(state: &mut State, row: &'static Row, draft: &mut Draft) {
 
 /// What every change of role means for the timers.
 fn enter(state: &mut State, to: Role) {
+    let led = state.role == Role::Primary;
     state.role = to;
     state.retries = 0;
     state.drift = 0;
@@ -104,7 +105,10 @@ fn enter(state: &mut State, to: Role) {
     state.deadlines.remove(&Deadline::Negotiation);
     if to == Role::Primary {
         lineage::leads(state);
-    } else {
+    } else if led {
+        lineage::leads_no_more(state);
+    }
+    if to != Role::Primary {
         state.deadlines.remove(&Deadline::Redundancy);
     }
     if to != Role::Fault {

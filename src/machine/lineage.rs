@@ -76,6 +76,22 @@ pub(super) fn leads(state: &mut State) {
     state.accepted = false;
 }
 
+/// This node leads no more. Where another one was seen to have been promoted out of its stream meanwhile, that one has the copy
+/// that counts, and this one must not lead with its own again.
+pub(super) fn leads_no_more(state: &mut State) {
+    let Some(own) = state.redis.as_ref().map(|own| own.replid) else {
+        return;
+    };
+    let newer = |(name, peer): (&String, &Peer)| {
+        let seen = peer.observation.as_ref().filter(|_| peer.serves)?;
+        (seen.replid2 == own).then(|| newest(seen, Some(name.clone())))
+    };
+    if let Some(newer) = state.peers.iter().find_map(newer) {
+        state.newest = Some(newer);
+        state.behind = Some(Behind::Apart);
+    }
+}
+
 /// The local Redis has said what it has.
 pub(super) fn seen_here(state: &mut State) {
     let Some(seen) = &state.redis else { return };
