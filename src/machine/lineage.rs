@@ -250,7 +250,9 @@ fn lack(state: &State) -> Option<Lack> {
         return None;
     };
     match place(newest, own) {
-        Some(place) if place < newest.offset => Some(Lack::Bytes(newest.offset - place)),
+        Some(place) if place < newest.offset => {
+            Some(Lack::Bytes(newest.offset.saturating_sub(place)))
+        }
         None if has_fewer_keys(newest, own) => Some(Lack::Keys(newest.keys - own.keys)),
         _ => None,
     }
@@ -283,9 +285,9 @@ fn place(newest: &Newest, seen: &Observation) -> Option<i64> {
         Some(seen.offset)
     } else if seen.replid2 == newest.replid {
         // Restarted as a master, or promoted out of it: what it has of its own counts for nothing here.
-        Some(seen.second_offset - 1)
+        Some(seen.second_offset.saturating_sub(1))
     } else if seen.replid == newest.replid2 {
-        Some(seen.offset.min(newest.second_offset - 1))
+        Some(seen.offset.min(newest.second_offset.saturating_sub(1)))
     } else {
         None
     }
