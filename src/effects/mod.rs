@@ -3,9 +3,9 @@
 //! [`Event::EffectFinished`].
 //!
 //! ```text
-//!                 ┌─ fast ──── track files, drain address, VIP     in order, below a millisecond
-//!  start(order) ──┼─ role ──── promote, follow                     the last order counts
-//!                 ├─ process ─ start and stop Redis                in order
+//!                 ┌─ fast ──── track files, drain address, VIP, kill  in order, below a millisecond
+//!  start(order) ──┼─ role ──── promote, follow, hand over, let go     the last order counts
+//!                 ├─ process ─ start and stop Redis, guard writes     in order
 //!                 └─ alarms ── one queue for each sink of the node in order, until sent
 //! ```
 
@@ -137,8 +137,7 @@ impl Executor {
             | Effect::Follow { .. }
             | Effect::HandOver { .. }
             | Effect::LetGo { .. } => &self.role,
-            Effect::GuardWrites { .. } => &self.process,
-            Effect::StartRedis | Effect::StopRedis => &self.process,
+            Effect::GuardWrites { .. } | Effect::StartRedis | Effect::StopRedis => &self.process,
             Effect::SendAlarm { sink, alarm } => {
                 let Hands { config, tools, .. } = &*self.hands;
                 let letter = Letter::new(&config.name, id, decided_us, &sink, alarm);

@@ -35,16 +35,23 @@ impl Hands {
     }
 
     pub(super) async fn promote(&self) -> Outcome {
-        // From the time when it was primary before; nobody follows it yet.
-        if self.config.replica_lag.is_some() && !self.guard_writes(false).await.is_done() {
-            tracing::warn!("Redis may refuse writes until a replica is near");
-        }
         match self.within_patience(promote).await {
-            Ok(Promotion::Confirmed) => match self.take_again().await {
-                Ok(()) => Outcome::Done(String::new()),
-                Err(error) => outcome_of(error),
-            },
+            Ok(Promotion::Confirmed) => self.open_to_writes().await,
             Ok(Promotion::Harmful(why)) => Outcome::Refused(why.to_owned()),
+            Err(error) => outcome_of(error),
+        }
+    }
+
+    /// What may have been left of the time when it was primary before: it wants a replica near, and holds writes back.
+    async fn open_to_writes(&self) -> Outcome {
+        if self.config.replica_lag.is_some() {
+            let opened = self.guard_writes(false).await;
+            if !opened.is_done() {
+                return opened;
+            }
+        }
+        match self.take_again().await {
+            Ok(()) => Outcome::Done(String::new()),
             Err(error) => outcome_of(error),
         }
     }

@@ -68,19 +68,14 @@ impl AdvertWatch {
         let mut look = interval(self.silence);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let mut is_deaf = false;
             let changes = tokio::select! {
                 advert = heard.recv() => match advert {
                     Some(advert) => self.hear(advert).into_iter().collect(),
-                    // Nobody listens any more: who was heard would be heard for ever.
+                    // Who was heard would be heard for ever.
                     None => {
-                        self.silence = Duration::ZERO;
-                        let silent = self.miss();
-                        for change in silent {
-                            if events.send(change).await.is_err() {
-                                return;
-                            }
-                        }
-                        return;
+                        (is_deaf, self.silence) = (true, Duration::ZERO);
+                        self.miss()
                     }
                 },
                 _ = look.tick() => self.miss(),
@@ -89,6 +84,9 @@ impl AdvertWatch {
                 if events.send(change).await.is_err() {
                     return;
                 }
+            }
+            if is_deaf {
+                return;
             }
         }
     }

@@ -155,14 +155,10 @@ fn newest(seen: &Observation, holder: Option<String>) -> Newest {
 /// The copy here is as new as can be, or nothing better can come back, or somebody has decided that it will do.
 #[must_use]
 pub fn is_newest(state: &State) -> bool {
-    let (Some(behind), Some(own)) = (state.behind, &state.redis) else {
+    let Some(own) = in_doubt(state) else {
         return true;
     };
-    if state.accepted || state.settings.peers.is_empty() {
-        return true;
-    }
-    let whole = lack(state).is_none();
-    if behind == Behind::RestartedAlone && whole {
+    if state.behind == Some(Behind::RestartedAlone) && lack(state).is_none() {
         return true;
     }
     // One that could never be asked is none to wait for.
@@ -178,11 +174,7 @@ pub fn is_newest(state: &State) -> bool {
 
 /// Another node has a copy, and whether it is better cannot be told.
 pub(super) fn is_incomparable(state: &State) -> bool {
-    let own = state
-        .redis
-        .as_ref()
-        .filter(|_| state.behind.is_some() && !state.accepted);
-    own.is_some_and(|own| is_unknown(state, own))
+    in_doubt(state).is_some_and(|own| is_unknown(state, own))
 }
 
 /// The copy here has all that is known, and another one is of a stream that is not known: it may have gone on from there.
@@ -198,11 +190,13 @@ fn is_unknown(state: &State, own: &Observation) -> bool {
 
 /// Another node has a better copy, as it says itself.
 pub(super) fn is_better_elsewhere(state: &State) -> bool {
-    let own = state
-        .redis
-        .as_ref()
-        .filter(|_| state.behind.is_some() && !state.accepted);
-    own.is_some_and(|own| better_elsewhere(state, own))
+    in_doubt(state).is_some_and(|own| better_elsewhere(state, own))
+}
+
+/// The copy here, where it may not be the newest and nobody has decided that it will do.
+fn in_doubt(state: &State) -> Option<&Observation> {
+    let is_in_doubt = state.behind.is_some() && !state.accepted;
+    state.redis.as_ref().filter(|_| is_in_doubt)
 }
 
 fn better_elsewhere(state: &State, own: &Observation) -> bool {
