@@ -1,5 +1,7 @@
 //! What travels over the Unix socket: paths and bodies, shared by the server and the command line.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Error, Reader, VolumeStats, verify};
@@ -31,6 +33,8 @@ pub const REDIS: &str = "/v1/redis";
 /// `GET`, followed by the name of an instance and perhaps [`SwitchoverTo`]: each thing that must be so, as
 /// [`SwitchoverCheck`]s. `POST` [`SwitchoverAsk`]: does it; answers when it is over.
 pub const SWITCHOVER: &str = "/v1/switchover";
+/// So long each half of a switchover may take: clients are made to wait.
+pub const SWITCHOVER_LONGEST: Duration = Duration::from_secs(60);
 /// `GET`: the agent is alive.
 pub const HEALTHZ: &str = "/healthz";
 

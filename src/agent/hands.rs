@@ -194,10 +194,7 @@ pub fn instance_config(
     instance: &Instance,
 ) -> Result<InstanceConfig, SecretError> {
     let redis = &instance.redis;
-    let others = instance
-        .nodes
-        .iter()
-        .filter(|node| node.name != config.node.name);
+    let others = instance.others(&config.node.name);
     let peers = others.map(|node| Ok((node.name.clone(), peer_target(instance, node)?)));
     Ok(InstanceConfig {
         name: instance.name.clone(),

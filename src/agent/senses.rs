@@ -107,9 +107,7 @@ impl Senses {
     /// Without the right to, a node that gave way to another one comes back only when that one serves no more.
     fn hear_adverts(&mut self, config: &Config, events: &mpsc::Sender<Incoming>) {
         let speakers = config.instances.iter().flat_map(|instance| {
-            let peers = instance.nodes.iter();
-            let peers = peers.filter(|member| member.name != config.node.name);
-            peers.map(|peer| {
+            instance.others(&config.node.name).map(|peer| {
                 let speaker = Speaker {
                     instance: instance.name.clone(),
                     peer: peer.name.clone(),
@@ -153,11 +151,7 @@ impl Senses {
             events: events.clone(),
         };
         self.tasks.spawn(own.run());
-        let others = instance
-            .nodes
-            .iter()
-            .filter(|member| member.name != config.node.name);
-        for peer in others {
+        for peer in instance.others(&config.node.name) {
             let prober = Prober {
                 instance: instance.name.clone(),
                 target: super::hands::peer_target(instance, peer)?,

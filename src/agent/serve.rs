@@ -95,7 +95,7 @@ impl App {
         found.map(|(_, state)| look(state))
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         lock(&self.board).names.iter().cloned().collect()
     }
 }
@@ -149,23 +149,22 @@ async fn status(State(app): State<App>) -> Json<status::Status> {
 /// The answer for keepalived's `vrrp_script`: may this node hold the VIP? While it is paused the VIP is to stay
 /// where it is. Where nothing is known yet, Redis itself is to be asked.
 async fn check(State(app): State<App>, Path(instance): Path<String>) -> (StatusCode, String) {
-    let board = lock(&app.board);
-    let Some((_, state)) = board.shown().find(|(name, _)| **name == instance) else {
-        return (
-            StatusCode::NOT_FOUND,
-            format!("no instance is called {instance:?}\n"),
-        );
-    };
-    let grade = state.grade.map_or("not checked yet", Grade::word);
-    match state.health.status {
-        _ if state.paused.is_some() => (StatusCode::OK, format!("paused (redis: {grade})\n")),
-        Status::Up => (StatusCode::OK, "ok\n".to_owned()),
-        Status::Unknown => (StatusCode::NOT_FOUND, format!("not known yet: {grade}\n")),
-        Status::Down => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("redis is down: {grade}\n"),
-        ),
-    }
+    let checked = app.look(&instance, |state| {
+        let grade = state.grade.map_or("not checked yet", Grade::word);
+        match state.health.status {
+            _ if state.paused.is_some() => (StatusCode::OK, format!("paused (redis: {grade})\n")),
+            Status::Up => (StatusCode::OK, "ok\n".to_owned()),
+            Status::Unknown => (StatusCode::NOT_FOUND, format!("not known yet: {grade}\n")),
+            Status::Down => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("redis is down: {grade}\n"),
+            ),
+        }
+    });
+    checked.unwrap_or_else(|| {
+        let text = format!("no instance is called {instance:?}\n");
+        (StatusCode::NOT_FOUND, text)
+    })
 }
 
 async fn pause(
@@ -230,7 +229,7 @@ async fn tell_all(
     )
 }
 
-fn no_such(name: &str, known: &[String]) -> (StatusCode, Json<Answer>) {
+pub(super) fn no_such(name: &str, known: &[String]) -> (StatusCode, Json<Answer>) {
     let text = format!(
         "no instance is called {name:?}; there are: {}",
         known.join(", ")

@@ -9,9 +9,9 @@ use axum::http::StatusCode;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, sleep};
 
-use super::api::{Answer, SwitchoverAsk, SwitchoverCheck, SwitchoverTo};
+use super::api::{Answer, SWITCHOVER_LONGEST, SwitchoverAsk, SwitchoverCheck, SwitchoverTo};
 use super::connections::Caller;
-use super::serve::{App, ask, explained};
+use super::serve::{App, ask, explained, no_such};
 use crate::machine::switchover;
 use crate::model::event::Event;
 use crate::model::record::Record;
@@ -25,8 +25,6 @@ const ENDS: [&str; 6] = [
     "hand-over-failed",
     "writes-held-late",
 ];
-/// So long clients may be made to wait.
-const LONGEST_MS: u64 = 60_000;
 /// No node's name is longer, in bytes.
 const NAME_MAX: usize = 64;
 /// Beyond what both halves may take.
@@ -71,12 +69,13 @@ pub async fn switch(
     Json(body): Json<SwitchoverAsk>,
 ) -> (StatusCode, Json<Answer>) {
     let failed = |code, text| (code, Json(Answer { ok: false, text }));
-    if app.look(&body.instance, |_| ()).is_none() {
-        let text = format!("no instance is called {:?}", body.instance);
-        return failed(StatusCode::NOT_FOUND, text);
+    let known = app.names();
+    if !known.contains(&body.instance) {
+        return no_such(&body.instance, &known);
     }
-    if body.within_ms == 0 || body.within_ms > LONGEST_MS {
-        let text = format!("within_ms is 1 to {LONGEST_MS}");
+    let longest = SWITCHOVER_LONGEST.as_millis();
+    if body.within_ms == 0 || u128::from(body.within_ms) > longest {
+        let text = format!("within_ms is 1 to {longest}");
         return failed(StatusCode::BAD_REQUEST, text);
     }
     if body.to.as_ref().is_some_and(|to| to.len() > NAME_MAX) {
@@ -149,5 +148,18 @@ fn told(end: &Record) -> String {
     match &end.event {
         Event::EffectFinished { order, outcome, .. } => format!("{order}: {outcome}. {because}"),
         _ => because,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::table;
+
+    #[test]
+    fn every_end_is_a_rule() {
+        for end in ENDS {
+            assert!(table::row(end).is_some(), "{end}");
+        }
     }
 }

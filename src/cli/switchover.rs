@@ -8,7 +8,7 @@ use super::pause::command_line;
 use super::render::Problem;
 use super::{exit, source};
 use crate::agent::api::{self, SwitchoverAsk, SwitchoverCheck};
-use crate::config::{Paths, parse_duration};
+use crate::config::{Paths, is_name, parse_duration};
 
 /// Hand the VIP and the writes to another node, without losing any
 ///
@@ -22,9 +22,10 @@ use crate::config::{Paths, parse_duration};
 #[derive(Debug, clap::Args)]
 pub struct SwitchoverArgs {
     /// The instance; can be left out where there is only one
+    #[arg(value_parser = name)]
     instance: Option<String>,
     /// To which node; left out, to the one that VRRP would choose
-    #[arg(long, value_name = "NODE", value_parser = node)]
+    #[arg(long, value_name = "NODE", value_parser = name)]
     to: Option<String>,
     /// Look only, and change nothing
     #[arg(long)]
@@ -34,16 +35,13 @@ pub struct SwitchoverArgs {
     timeout: Duration,
 }
 
-/// Longer than this nobody lets their clients wait on purpose.
-const LONGEST: Duration = Duration::from_secs(60);
-
 /// It becomes a part of an address.
-fn node(text: &str) -> Result<String, String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if text.is_empty() || !text.chars().all(is_plain) {
-        return Err("no node has such a name".to_owned());
+fn name(text: &str) -> Result<String, String> {
+    if is_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("nothing has such a name".to_owned())
     }
-    Ok(text.to_owned())
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -51,7 +49,9 @@ fn timeout(text: &str) -> Result<Duration, String> {
         parse_duration(text).ok_or("a duration is a whole number and ms or s, such as 2s")?;
     match timeout {
         Duration::ZERO => Err("it takes some time".to_owned()),
-        timeout if timeout > LONGEST => Err("at most 60s: clients wait so long".to_owned()),
+        timeout if timeout > api::SWITCHOVER_LONGEST => {
+            Err("at most 60s: clients wait so long".to_owned())
+        }
         timeout => Ok(timeout),
     }
 }

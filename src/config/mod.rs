@@ -40,7 +40,7 @@ pub use types::{
     Alarms, BlackBox, Config, Health, Instance, Keepalived, Member, Paths, Redis, Sink, SinkKind,
     ThisNode, Transport, VrrpVersion,
 };
-pub use value::parse_duration;
+pub use value::{is_name, parse_duration};
 
 /// Where the file is by default.
 pub const DEFAULT_FILE: &str = "/etc/rha/rha.toml";

@@ -14,11 +14,7 @@ impl Config {
     pub fn settings(&self, instance: &Instance) -> Settings {
         let own = instance.member(&self.node.name);
         let above = |node: &&Member| own.is_some_and(|own| node.priority > own.priority);
-        let mut peers: Vec<&Member> = instance
-            .nodes
-            .iter()
-            .filter(|node| node.name != self.node.name)
-            .collect();
+        let mut peers: Vec<&Member> = instance.others(&self.node.name).collect();
         peers.sort_by_key(|node| std::cmp::Reverse(node.priority));
         Settings {
             node: self.node.name.clone(),

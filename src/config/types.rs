@@ -266,6 +266,11 @@ impl Instance {
         self.nodes.iter().find(|member| member.name == name)
     }
 
+    /// All nodes but `this`, in the order of the file.
+    pub fn others<'a>(&'a self, this: &'a str) -> impl Iterator<Item = &'a Member> {
+        self.nodes.iter().filter(move |member| member.name != this)
+    }
+
     /// What the newest primary adds to its priority. Half of it, which a primary adds whose replica is
     /// attached, outranks every node that is no primary; all of it outranks that primary.
     #[must_use]

@@ -151,7 +151,9 @@ pub(super) fn name_or_default(value: &DeValue<'_>) -> Result<String, String> {
     name(value)
 }
 
-pub(super) fn is_name(word: &str) -> bool {
+/// The name of a node, an instance or a sink: it becomes a part of file names and of addresses.
+#[must_use]
+pub fn is_name(word: &str) -> bool {
     (1..=NAME_MAX).contains(&word.len())
         && word
             .bytes()

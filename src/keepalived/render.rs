@@ -171,7 +171,7 @@ fn vrrp_instance(text: &mut Text, keepalived: &Keepalived, instance: &Instance, 
             if keepalived.transport == Transport::Unicast && instance.nodes.len() > 1 {
                 text.line(&format!("unicast_src_ip {}", own.address));
                 text.block("unicast_peer", |text| {
-                    for peer in instance.nodes.iter().filter(|node| node.name != own.name) {
+                    for peer in instance.others(&own.name) {
                         text.line(&peer.address.to_string());
                     }
                 });
