@@ -5,7 +5,7 @@ use crate::model::decision::Note;
 use crate::model::effect::{Effect, Outcome};
 use crate::model::event::{Deadline, Event};
 
-use super::samples::samples;
+use super::samples::{entries, samples};
 use super::*;
 
 /// The entries in the lines of a golden file, each with its name, read as one chain.
@@ -23,6 +23,16 @@ pub(super) fn read(golden: &str) -> Vec<(String, Entry)> {
         (name.to_owned(), entry)
     };
     golden.lines().map(read).collect()
+}
+
+/// The golden bytes of a format that was left when there were so many samples.
+pub(super) fn is_read_as_ever(golden: &str, there_were: usize) {
+    let read = read(golden);
+    let expected = entries(&samples()[..there_were]);
+    assert_eq!(read.len(), expected.len());
+    for ((name, read), expected) in read.into_iter().zip(expected) {
+        assert_eq!(read, expected, "{name}");
+    }
 }
 
 #[test]

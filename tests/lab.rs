@@ -43,21 +43,19 @@ fn walkthrough_of_the_manual() {
 #[test]
 #[ignore = "needs keepalived, redis-server, and namespaces"]
 fn failovers_lose_nothing() {
-    let _alone = machine();
-    let figures = lab(&["failover", "--rounds", "3", "--json"]);
-    assert_eq!(figures["rounds"], 3, "{figures}");
-    assert_eq!(
-        figures["lost"], 0,
-        "acknowledged writes are lost: {figures}"
-    );
+    lose_nothing("failover", 3);
 }
 
 #[test]
 #[ignore = "needs keepalived, redis-server, and namespaces"]
 fn switchovers_lose_nothing() {
+    lose_nothing("switchover", 4);
+}
+
+fn lose_nothing(verb: &str, rounds: u32) {
     let _alone = machine();
-    let figures = lab(&["switchover", "--rounds", "4", "--json"]);
-    assert_eq!(figures["rounds"], 4, "{figures}");
+    let figures = lab(&[verb, "--rounds", &rounds.to_string(), "--json"]);
+    assert_eq!(figures["rounds"], rounds, "{figures}");
     assert_eq!(
         figures["lost"], 0,
         "acknowledged writes are lost: {figures}"

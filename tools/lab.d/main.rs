@@ -69,6 +69,20 @@ pub struct WorldArgs {
     pub keep: Option<PathBuf>,
 }
 
+/// The primary changes, round after round.
+#[derive(Args)]
+struct RoundsArgs {
+    /// How many times
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How long the client waits between two writes, in microseconds
+    #[arg(long, default_value_t = 0)]
+    pause_us: u64,
+    /// End with one JSON object in a line of its own
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Subcommand)]
 enum Verb {
     /// Walk through the test section of the original manual, step by step (15 s)
@@ -78,29 +92,9 @@ enum Verb {
         json: bool,
     },
     /// Kill the primary's Redis again and again (kill -9), with a client that writes to the VIP
-    Failover {
-        /// How many times
-        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-        rounds: u32,
-        /// How long the client waits between two writes, in microseconds
-        #[arg(long, default_value_t = 0)]
-        pause_us: u64,
-        /// End with one JSON object in a line of its own
-        #[arg(long)]
-        json: bool,
-    },
+    Failover(RoundsArgs),
     /// Switch over again and again (rha switchover), with a client that writes to the VIP
-    Switchover {
-        /// How many times
-        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-        rounds: u32,
-        /// How long the client waits between two writes, in microseconds
-        #[arg(long, default_value_t = 0)]
-        pause_us: u64,
-        /// End with one JSON object in a line of its own
-        #[arg(long)]
-        json: bool,
-    },
+    Switchover(RoundsArgs),
     /// Do to hosts what happens to hosts, one fault after the other, and compare with what is promised (10 min)
     ///
     /// A client writes to the VIP all the while. Of each fault: the longest time without an accepted write, how long
@@ -136,26 +130,16 @@ fn main() -> ExitCode {
     })
 }
 
+fn changes(cli: &Cli, cause: Cause, args: &RoundsArgs) -> anyhow::Result<Verdict> {
+    let run = |world: &mut World| failover::run(world, cause, args.rounds, args.pause_us);
+    world::within(&cli.world, run)
+}
+
 fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     let (verdict, json) = match &cli.verb {
         Verb::Walkthrough { json } => (world::within(&cli.world, walkthrough::run), *json),
-        Verb::Failover {
-            rounds,
-            pause_us,
-            json,
-        } => {
-            let run = |world: &mut World| failover::run(world, Cause::Kill, *rounds, *pause_us);
-            (world::within(&cli.world, run), *json)
-        }
-        Verb::Switchover {
-            rounds,
-            pause_us,
-            json,
-        } => {
-            let run =
-                |world: &mut World| failover::run(world, Cause::Switchover, *rounds, *pause_us);
-            (world::within(&cli.world, run), *json)
-        }
+        Verb::Failover(args) => (changes(cli, Cause::Kill, args), args.json),
+        Verb::Switchover(args) => (changes(cli, Cause::Switchover, args), args.json),
         Verb::Faults(args) => (faults::run(&cli.world, args), args.json),
         Verb::FaultsHere(args) => {
             let run = |world: &mut World| faults::run_here(world, args);
