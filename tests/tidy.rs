@@ -12,10 +12,6 @@ use source::{Source, lines_with, root, sources, walk};
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// Files that may be longer, each with its reason.
-const LONG_FILES: [(&str, &str); 1] =
-    [("src/machine/table.rs", "the table is reviewed as one piece")];
-
 /// Functions that may be longer, each with its reason.
 const LONG_FUNCTIONS: [(&str, &str, &str); 1] = [(
     "src/machine/observe.rs",
@@ -277,8 +273,7 @@ fn files_and_functions_are_short() {
     let mut wrong = Vec::new();
     for file in sources("src") {
         let lines = file.text.lines().count();
-        let may = LONG_FILES.iter().any(|(name, _)| *name == file.name);
-        if lines > FILE_LINES_MAX && !may {
+        if lines > FILE_LINES_MAX {
             wrong.push(format!(
                 "{}: {lines} lines, {FILE_LINES_MAX} at most",
                 file.name
@@ -302,21 +297,6 @@ fn files_and_functions_are_short() {
         }
     }
     report(&wrong);
-}
-
-/// Exceptions that are no longer needed go.
-#[test]
-fn long_files_are_still_long() {
-    for (name, reason) in LONG_FILES {
-        let lines = sources("src")
-            .iter()
-            .find(|file| file.name == name)
-            .map(|f| f.text.lines().count());
-        assert!(
-            lines.is_some_and(|lines| lines > FILE_LINES_MAX),
-            "{name} needs no exception ({reason})"
-        );
-    }
 }
 
 #[test]

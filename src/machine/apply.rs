@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::guard::gate_blocker;
 use super::lineage;
+use super::row::{Order, Row, Standing, Trigger};
 use super::state::{Incident, OrderKind, Stamp, State, Switchover, arm};
-use super::table::{Order, Row, Standing, Trigger};
 use super::{alarm, guard};
 use crate::model::alarm::AlarmKind;
 use crate::model::decision::{Decision, Note, RuleId, Transition};

@@ -6,8 +6,8 @@ use super::guard::{is_following, is_outranked_by};
 use super::health::Change;
 use super::lineage;
 use super::observe::Observed;
+use super::row::Trigger;
 use super::state::{Peer, State};
-use super::table::Trigger;
 use crate::model::redis::{Grade, Observation, Probe, RedisId, RedisRole};
 use crate::model::role::Role;
 

@@ -18,6 +18,7 @@ pub mod guard;
 mod health;
 pub mod lineage;
 mod observe;
+pub mod row;
 mod state;
 pub mod switchover;
 pub mod table;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::table::{Cond, TABLE, Trigger};
+use super::row::{Cond, Trigger};
+use super::table::TABLE;
 use super::{State, guard, step, table};
 use crate::model::role::Role;
 use crate::model::time::At;
@@ -86,7 +87,7 @@ fn every_reachable_role_leads_to_primary_and_to_replica() {
 /// While an operator has paused it, no row touches Redis, the track files or the VIP of its own accord.
 #[test]
 fn a_paused_machine_orders_nothing() {
-    use super::table::Order;
+    use super::row::Order;
     let by_operator = [
         Trigger::StartAsked,
         Trigger::StopAsked,

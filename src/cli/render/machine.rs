@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::{Screen, role_style, wrap};
 use crate::machine::RULESET;
 use crate::machine::guard::GATE;
-use crate::machine::table::{Cond, Order, Row, TABLE, Trigger};
+use crate::machine::row::{Cond, Order, Row, Trigger};
+use crate::machine::table::TABLE;
 use crate::model::role::Role;
 use crate::views::json::SCHEMA;
 
