@@ -9,7 +9,7 @@ use crate::model::decision::{Decision, Note, RuleId, Transition};
 use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::{Record, Seq};
-use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole};
+use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole, Sign};
 use crate::model::role::Role;
 use crate::model::settings::Settings;
 use crate::model::time::{At, BootId};
@@ -332,6 +332,10 @@ fn events_of_format_3() -> Vec<Event> {
         Event::OperatorAsked {
             request: RedisRequest::Promote,
             operator: operator(),
+        },
+        Event::PeerSigned {
+            peer: "lvs2".to_owned(),
+            sign: Some(Sign::Leads),
         },
     ]
 }

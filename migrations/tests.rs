@@ -84,7 +84,7 @@ fn unknown_formats_are_refused() {
 /// here, and then into the samples.
 #[derive(Default)]
 struct Seen {
-    events: [bool; 27],
+    events: [bool; 28],
     effects: [bool; 13],
     outcomes: [bool; 5],
     notes: [bool; 6],
@@ -127,6 +127,7 @@ impl Seen {
             Event::VolumeDamaged { .. } => 24,
             Event::PeerAdvertised { .. } => 25,
             Event::SwitchoverAsked { .. } => 26,
+            Event::PeerSigned { .. } => 27,
         };
         self.events[index] = true;
     }

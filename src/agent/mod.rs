@@ -21,6 +21,7 @@ mod reading;
 mod reload;
 mod senses;
 mod serve;
+mod signs;
 mod start;
 mod switchover;
 mod unrecorded;
@@ -41,6 +42,7 @@ use library::Library;
 use mend::Mending;
 use pilot::{Ask, Pilot, Taken};
 use senses::Senses;
+use signs::Signs;
 use start::of;
 
 use crate::config::Config;
@@ -114,6 +116,7 @@ struct Agent {
     /// What was said last of a spool that cannot be read.
     spool_error: String,
     senses: Senses,
+    signs: Signs,
     facts: mpsc::Receiver<Incoming>,
     fact_sender: mpsc::Sender<Incoming>,
     asks: mpsc::Receiver<Ask>,
@@ -222,6 +225,7 @@ impl Agent {
     fn taken(&mut self, Taken { records, failure }: Taken) -> Vec<Incoming> {
         let mut next = Vec::new();
         next.extend(failure.and_then(|failure| self.journal_failed(failure)));
+        self.signs.follow(&board::lock(&self.board));
         log(&records);
         for record in &records {
             self.learn(record);

@@ -2,6 +2,7 @@
 
 use super::hands::Hands;
 use super::senses::Senses;
+use super::signs::Signs;
 use super::start::{names, of, started};
 use super::{Agent, board, doorstep};
 use crate::config::Config;
@@ -40,9 +41,11 @@ impl Agent {
         }
         let hands = Hands::new(&config, &self.fact_sender, Some(self.pilot.hands()))?;
         let senses = Senses::start(&config, &hands.nerves(), &self.fact_sender).await?;
+        let signs = Signs::start(&config, &board::lock(&self.board))?;
         hands.prepare(&config, Some(self.pilot.hands())).await;
         hands.set_sinks(&config);
         *self.pilot.hands_mut() = hands;
+        self.signs = signs;
         let batch = self.adopt(config, senses);
         self.take(batch).await;
         Ok(())

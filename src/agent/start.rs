@@ -18,10 +18,11 @@ use super::library::{Library, Opened};
 use super::mend::Mending;
 use super::pilot::Pilot;
 use super::senses::Senses;
+use super::signs::Signs;
 use super::{Agent, connections, serve};
 use crate::config::Config;
 use crate::ingest::{Incoming, QUEUE};
-use crate::journal::{Committer, Damage, Error};
+use crate::journal::{Committer, Damage, Error, Reader};
 use crate::machine::State;
 use crate::model::event::Event;
 use crate::model::time::At;
@@ -55,10 +56,7 @@ impl Agent {
         }
         let committer = journal.map(Committer::start::<Recovered>).transpose()?;
         if let Some(committer) = &committer {
-            let reader = committer.reader();
-            let (records, unknown_outcomes) = (reader.next_seq().0 - 1, recovered.unknown());
-            tracing::info!(records, unknown_outcomes, "journal folded");
-            library.opened(reader);
+            library.opened(folded(committer, &recovered));
         }
         let pilot = Pilot::new(clock, board.clone(), committer, hands);
         let black_box = BlackBox::start(&config, &pilot.committed(), library.clone());
@@ -70,6 +68,7 @@ impl Agent {
             library.clone(),
             clock,
         );
+        let signs = Signs::start(&config, &board::lock(&board))?;
         tokio::spawn(connections::serve(listener, serve::router(app)));
         let mut agent = Self {
             file: file.to_owned(),
@@ -83,6 +82,7 @@ impl Agent {
             intake,
             spool_error: String::new(),
             senses,
+            signs,
             facts,
             fact_sender,
             asks,
@@ -190,6 +190,14 @@ async fn open_journal(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Says what the journal was folded to.
+fn folded(committer: &Committer, recovered: &Recovered) -> Reader {
+    let reader = committer.reader();
+    let (records, unknown_outcomes) = (reader.next_seq().0 - 1, recovered.unknown());
+    tracing::info!(records, unknown_outcomes, "journal folded");
+    reader
 }
 
 /// The agent began.

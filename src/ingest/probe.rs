@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::{Incoming, exit};
 use crate::model::event::Event;
-use crate::model::redis::Probe;
+use crate::model::redis::{Probe, Sign};
 use crate::wire::info::Identity;
 use crate::wire::redis::{Link, SharedLink, Target, probe};
 
@@ -63,6 +63,7 @@ impl Prober {
         let mut attached = None;
         let mut watches = JoinSet::new();
         let mut unsettled = false;
+        let mut shown = None;
         loop {
             let paced = tokio::select! {
                 _ = ticks.tick() => true,
@@ -76,6 +77,8 @@ impl Prober {
                 shared.set(kept.clone());
                 self.attach(kept.as_ref(), &mut attached, &mut watches)
                     .await;
+            } else if let Some(link) = &mut kept {
+                self.read_sign(link, &mut shown).await;
             }
             if self
                 .events
@@ -123,6 +126,26 @@ impl Prober {
                 process.exited().await;
                 let _ = events.send(exited).await;
             });
+        }
+    }
+
+    /// What that node's agent shows, where it is not what was shown before. It is told before the check: who is seen to be a
+    /// master is judged by it.
+    async fn read_sign(&self, link: &mut Link, shown: &mut Option<Option<Sign>>) {
+        let Ok(Ok(sign)) = tokio::time::timeout(self.pace.timeout, link.sign()).await else {
+            // The next check tells what is the matter.
+            return;
+        };
+        let Subject::Peer(peer) = &self.subject else {
+            return;
+        };
+        if shown.replace(sign) != Some(sign) {
+            let peer = peer.clone();
+            // A receiver that is gone ends the prober at its next result.
+            let _ = self
+                .events
+                .send(self.incoming(Event::PeerSigned { peer, sign }))
+                .await;
         }
     }
 

@@ -5,7 +5,7 @@ use super::lineage;
 use super::state::{OrderKind, Peer, State};
 use super::switchover;
 use crate::model::event::Deadline;
-use crate::model::redis::{Grade, Observation, RedisRole};
+use crate::model::redis::{Grade, Observation, RedisRole, Sign};
 use crate::model::role::Role;
 use crate::model::vrrp::VrrpState;
 
@@ -199,7 +199,7 @@ impl Guard {
 
 /// This node's Redis takes writes, and so does that of this peer, which was promoted later, out of the stream that is written
 /// here. It is the very process that followed this one: one that was restarted tells the stream of its dump file as that
-/// which it was promoted out of.
+/// which it was promoted out of. And its agent does not show that somebody else made it a master.
 pub(super) fn is_outranked_by(state: &State, peer: &Peer) -> bool {
     let decides = state.role == Role::Primary && state.paused.is_none();
     let own = state.redis.as_ref().filter(|_| decides);
@@ -213,6 +213,7 @@ pub(super) fn is_outranked_by(state: &State, peer: &Peer) -> bool {
     own.role == RedisRole::Master
         && other.replid2 == own.replid
         && peer.follower == Some(other.run_id)
+        && !matches!(peer.sign, Some(Sign::Stands | Sign::Paused))
 }
 
 /// Each other node was looked at: its Redis is not there, or is a replica. One that is out of sight may have been promoted.

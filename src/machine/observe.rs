@@ -195,6 +195,10 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             come_back(state);
             Observed::default()
         }
+        Event::PeerSigned { peer, sign } => {
+            state.peers.entry(peer.clone()).or_default().sign = *sign;
+            Observed::default()
+        }
         Event::JournalFailed { over, at, .. } => {
             state.journal_out = (!over).then_some(*at);
             match over {

@@ -11,7 +11,7 @@ use crate::model::alarm::AlarmKind;
 use crate::model::effect::EffectId;
 use crate::model::event::Deadline;
 use crate::model::record::{IncidentId, Seq};
-use crate::model::redis::{Grade, Observation, RedisId, RedisRole};
+use crate::model::redis::{Grade, Observation, RedisId, RedisRole, Sign};
 use crate::model::role::Role;
 use crate::model::settings::Settings;
 use crate::model::time::{At, BootId};
@@ -126,6 +126,8 @@ pub struct Peer {
     pub outranks: u16,
     /// Its keepalived is heard to advertise the VIP as its own.
     pub advertises: bool,
+    /// What its agent shows of itself.
+    pub sign: Option<Sign>,
 }
 
 impl Peer {
@@ -339,6 +341,16 @@ impl State {
             && self.keepalived == Some(true)
             && self.vrrp.is_some_and(|vrrp| vrrp != VrrpState::Master)
             && self.peer_serves_now()
+    }
+
+    /// What the agent is to show of itself.
+    #[must_use]
+    pub fn sign(&self) -> Sign {
+        match self.role {
+            Role::Promoting | Role::Primary => Sign::Leads,
+            _ if self.paused.is_some() => Sign::Paused,
+            _ => Sign::Stands,
+        }
     }
 
     /// An order of this kind has no outcome yet.

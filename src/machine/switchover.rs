@@ -1,7 +1,7 @@
 //! A planned switchover: what must be so before anything is touched, and to whom.
 
 use super::state::{Peer, State};
-use crate::model::redis::{Grade, Observation, RedisRole};
+use crate::model::redis::{Grade, Observation, RedisRole, Sign};
 use crate::model::role::Role;
 
 /// One thing that must be so.
@@ -14,7 +14,7 @@ pub struct Check {
 }
 
 /// What must be so, in the order in which it is asked.
-pub const CHECKS: [Check; 9] = [
+pub const CHECKS: [Check; 10] = [
     Check {
         name: "not-paused",
         asks: "no operator has paused automatic actions",
@@ -52,6 +52,11 @@ pub const CHECKS: [Check; 9] = [
         name: "target-answers",
         asks: "the other node's Redis answers",
         passes: |_, peer| peer.is_some_and(Peer::answers),
+    },
+    Check {
+        name: "target-not-paused",
+        asks: "the other node's agent is not paused: it would not promote",
+        passes: |_, peer| peer.is_some_and(|peer| peer.sign != Some(Sign::Paused)),
     },
     Check {
         name: "target-follows",

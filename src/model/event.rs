@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{EffectId, Outcome};
 use super::record::Seq;
-use super::redis::{Probe, RedisId};
+use super::redis::{Probe, RedisId, Sign};
 use super::settings::Settings;
 use super::time::At;
 use super::vrrp::{Notified, SpoolPosition};
@@ -193,6 +193,13 @@ pub enum Event {
         /// Who.
         operator: Operator,
     },
+    /// Another node's agent shows something else at its Redis than before.
+    PeerSigned {
+        /// Name of the node.
+        peer: String,
+        /// What; `None` where it shows nothing: it does not run, or may not subscribe.
+        sign: Option<Sign>,
+    },
 }
 
 impl Event {
@@ -227,11 +234,12 @@ impl Event {
             Self::VolumeDamaged { .. } => "volume-damaged",
             Self::PeerAdvertised { .. } => "peer-advertised",
             Self::SwitchoverAsked { .. } => "switchover-asked",
+            Self::PeerSigned { .. } => "peer-signed",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 27] = [
+    pub const KINDS: [&'static str; 28] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -259,6 +267,7 @@ impl Event {
         "volume-damaged",
         "peer-advertised",
         "switchover-asked",
+        "peer-signed",
     ];
 
     /// Where in the spool this event stood, if it came from there.

@@ -130,6 +130,32 @@ impl fmt::Debug for RedisId {
     }
 }
 
+/// What an agent shows of itself, by the channel of its own Redis that it subscribes to. Whoever can ask that Redis sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sign {
+    /// It is there, and has not decided that its node leads.
+    Stands,
+    /// It has decided that its node leads.
+    Leads,
+    /// It does not lead, and an operator has paused it: it would not.
+    Paused,
+}
+
+impl Sign {
+    /// Every sign, in stored order.
+    pub const ALL: [Self; 3] = [Self::Stands, Self::Leads, Self::Paused];
+
+    /// The word in history, and at the end of the channel's name.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stands => "stands",
+            Self::Leads => "leads",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// Where a Redis can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Endpoint {

@@ -4,7 +4,7 @@ use super::fixture::*;
 use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::Seq;
-use crate::model::redis::Grade;
+use crate::model::redis::{Grade, Sign};
 use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject, Word};
 
 /// Every variant of [`Event`], once, in stored order.
@@ -73,6 +73,10 @@ fn events_of_the_journal() -> Vec<Event> {
         Event::PeerAdvertised {
             peer: "b".to_owned(),
             heard: true,
+        },
+        Event::PeerSigned {
+            peer: "b".to_owned(),
+            sign: Some(Sign::Leads),
         },
         Event::SwitchoverAsked {
             to: Some("b".to_owned()),

@@ -5,7 +5,7 @@ use std::fmt;
 use super::time::timestamp;
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::Record;
-use crate::model::redis::{Grade, Observation, Probe, RedisRole};
+use crate::model::redis::{Grade, Observation, Probe, RedisRole, Sign};
 use crate::model::settings::Settings;
 use crate::model::time::At;
 use crate::model::vrrp::{Notification, Subject, Word};
@@ -109,6 +109,12 @@ impl fmt::Display for Sentence<'_> {
             Event::PeerAdvertised { peer, heard: false } => {
                 write!(f, "{peer}'s adverts are heard no more")
             }
+            Event::PeerSigned { peer, sign } => match sign {
+                Some(Sign::Leads) => write!(f, "{peer}'s agent shows that it leads"),
+                Some(Sign::Stands) => write!(f, "{peer}'s agent shows that it does not lead"),
+                Some(Sign::Paused) => write!(f, "{peer}'s agent shows that it is paused"),
+                None => write!(f, "{peer}'s agent shows nothing"),
+            },
             Event::SpoolDamaged { skipped_bytes, .. } => {
                 write!(f, "{skipped_bytes} damaged bytes of the spool passed over")
             }

@@ -5,6 +5,7 @@
 
 mod error;
 mod link;
+mod sign;
 mod writes;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::error::Error;
 pub use self::link::{Followed, Link, Standing};
+pub use self::sign::SignPost;
 use crate::model::redis::{Endpoint, Grade, Observation, Probe};
 
 /// A Redis and how to log in to it.

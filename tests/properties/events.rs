@@ -8,7 +8,7 @@ use rha::machine::{Health, State, Status};
 use rha::model::effect::{EffectId, Outcome};
 use rha::model::event::{Deadline, Event, Operator, RedisRequest};
 use rha::model::record::Seq;
-use rha::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole};
+use rha::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole, Sign};
 use rha::model::role::Role;
 use rha::model::settings::Settings;
 use rha::model::time::{At, BootId};
@@ -223,6 +223,18 @@ fn other_event() -> impl Strategy<Value = Event> {
         Event::PeerAdvertised {
             peer: "b".to_owned(),
             heard: true,
+        },
+        Event::PeerSigned {
+            peer: "b".to_owned(),
+            sign: Some(Sign::Leads),
+        },
+        Event::PeerSigned {
+            peer: "b".to_owned(),
+            sign: Some(Sign::Paused),
+        },
+        Event::PeerSigned {
+            peer: "b".to_owned(),
+            sign: None,
         },
         Event::SwitchoverAsked {
             to: None,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rha::ingest::Incoming;
 use rha::ingest::probe::{Pace, Prober, Subject};
 use rha::model::event::Event;
-use rha::model::redis::{Grade, Probe};
-use rha::wire::redis::SharedLink;
+use rha::model::redis::{Grade, Probe, Sign};
+use rha::wire::redis::{Error, Link, Secret, SharedLink, SignPost, Target};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 
@@ -112,13 +112,71 @@ async fn a_peer_is_probed_under_its_name() {
         events: sender,
     };
     let task = tokio::spawn(prober.run());
-    for _ in 0..3 {
-        let Event::PeerProbed { peer, probe } = next(&mut events).await else {
-            panic!("only peer probes are expected");
-        };
-        assert_eq!((peer.as_str(), probe.grade), ("lvs2", Grade::Ok));
-    }
+    // What its agent shows is told before the check, and again only when it is something else.
+    let mut sign = async |wanted: Option<Sign>| {
+        loop {
+            match next(&mut events).await {
+                Event::PeerProbed { peer, probe } => {
+                    assert_eq!((peer.as_str(), probe.grade), ("lvs2", Grade::Ok));
+                }
+                Event::PeerSigned { peer, sign } => {
+                    assert_eq!((peer.as_str(), sign), ("lvs2", wanted));
+                    let Event::PeerProbed { .. } = next(&mut events).await else {
+                        panic!("a check follows");
+                    };
+                    return;
+                }
+                other => panic!("only checks and signs are expected: {other:?}"),
+            }
+        }
+    };
+    sign(None).await;
+    let mut post = SignPost::raise(&target(server.port), Sign::Stands, TIMEOUT)
+        .await
+        .unwrap();
+    sign(Some(Sign::Stands)).await;
+    post.change(Sign::Leads, TIMEOUT).await.unwrap();
+    sign(Some(Sign::Leads)).await;
+    // It goes with its connection, whoever ends it.
+    server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    post.gone().await;
+    sign(None).await;
     task.abort();
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_user_without_the_right_to_channels_shows_and_sees_nothing() {
+    let server = Server::start(&[]).await;
+    let rights = [
+        "ACL",
+        "SETUSER",
+        "rha",
+        "on",
+        ">secret",
+        "resetchannels",
+        "+@all",
+        "-pubsub",
+        "~*",
+    ];
+    server.cli(&rights);
+    let user = Target {
+        username: Some("rha".to_owned()),
+        password: Some(Secret("secret".to_owned())),
+        ..target(server.port)
+    };
+    let refused = SignPost::raise(&user, Sign::Leads, TIMEOUT).await;
+    assert!(matches!(refused, Err(Error::Reply { ref code, .. }) if code == "NOPERM"));
+    let _post = SignPost::raise(&target(server.port), Sign::Leads, TIMEOUT)
+        .await
+        .unwrap();
+    let mut link = Link::connect(&user, TIMEOUT).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(link.sign().await.unwrap(), None);
+    }
+    // It is not asked again and again for what it may not do.
+    let refusals = server.cli(&["ACL", "LOG"]);
+    assert_eq!(refusals.matches("command").count(), 1, "{refusals}");
 }
 
 #[tokio::test]

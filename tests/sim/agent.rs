@@ -6,7 +6,7 @@ use rha::machine::{self, State};
 use rha::model::effect::{Effect, EffectId, Outcome};
 use rha::model::event::{Event, Operator, RedisRequest};
 use rha::model::record::{Record, Seq};
-use rha::model::redis::{Grade, Probe, RedisId};
+use rha::model::redis::{Grade, Probe, RedisId, Sign};
 
 use super::effects::Act as EffectAct;
 use super::probe::TIMEOUT_US;
@@ -34,6 +34,8 @@ pub struct Agent {
     timer: Option<u64>,
     /// Whose adverts it hears, and since when it has heard none.
     heard: BTreeMap<usize, u64>,
+    /// What the other agents showed when it last looked.
+    shown: BTreeMap<usize, Option<Sign>>,
 }
 
 impl Agent {
@@ -197,6 +199,9 @@ impl World {
                 took_us,
             } if life == present && ready => {
                 let probe = self.probe(peer, grade, took_us);
+                if probe.observation.is_some() {
+                    self.read_sign(node, peer);
+                }
                 let peer = self.nodes[peer].name.clone();
                 self.take(node, Event::PeerProbed { peer, probe }, None);
             }
@@ -370,6 +375,17 @@ impl World {
             self.take(node, attached, None);
         }
         probe
+    }
+
+    /// What the agent there shows at its Redis, where it is something else than before. One that stands still shows it on.
+    fn read_sign(&mut self, node: usize, peer: usize) {
+        let other = &self.nodes[peer].agent;
+        let sign = other.ready.then(|| other.state.sign());
+        let shown = &mut self.nodes[node].agent.shown;
+        if shown.insert(peer, sign) != Some(sign) {
+            let peer = self.nodes[peer].name.clone();
+            self.take(node, Event::PeerSigned { peer, sign }, None);
+        }
     }
 
     /// A copy of each advert, whatever keepalived makes of it.

@@ -116,6 +116,10 @@ fn words(record: &Record) -> String {
             let no_more = if *heard { "" } else { " no more" };
             format!("{peer}'s adverts are heard{no_more}")
         }
+        Event::PeerSigned { peer, sign } => match sign {
+            Some(sign) => format!("{peer}'s agent shows: {}", sign.word()),
+            None => format!("{peer}'s agent shows nothing"),
+        },
         Event::SwitchoverAsked { .. } => "the operator asks for a switchover".to_owned(),
         Event::KeepalivedChanged { running: true } => "keepalived runs".to_owned(),
         Event::KeepalivedChanged { running: false } => "keepalived is gone".to_owned(),

@@ -7,7 +7,7 @@ use super::facts::{AtJson, OperatorJson, ProbeJson, SettingsJson};
 use crate::model::effect::{EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::Seq;
-use crate::model::redis::RedisId;
+use crate::model::redis::{RedisId, Sign};
 use crate::model::time::At;
 use crate::model::vrrp::{Notified, SpoolPosition, Subject, Word};
 use crate::views::time::rfc3339;
@@ -122,6 +122,10 @@ pub(super) enum EventJson<'a> {
         peer: &'a str,
         heard: bool,
     },
+    PeerSigned {
+        peer: &'a str,
+        sign: Option<&'static str>,
+    },
     SwitchoverAsked {
         to: Option<&'a str>,
         within_ms: u64,
@@ -195,8 +199,14 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             } => removed(*below, *records, *bytes, why),
             Event::VolumeDamaged { path, why } => Self::VolumeDamaged { path, why },
             &Event::PeerAdvertised { ref peer, heard } => Self::PeerAdvertised { peer, heard },
+            &Event::PeerSigned { ref peer, sign } => peer_signed(peer, sign),
         }
     }
+}
+
+fn peer_signed(peer: &str, sign: Option<Sign>) -> EventJson<'_> {
+    let sign = sign.map(Sign::word);
+    EventJson::PeerSigned { peer, sign }
 }
 
 fn of_operator(event: &Event) -> EventJson<'_> {

@@ -19,6 +19,8 @@ use crate::wire::info::{self, DataSet, Identity};
 pub struct Link {
     connection: MultiplexedConnection,
     identity: Option<Identity>,
+    /// It may not be asked for signs: once is enough to know.
+    pub(super) signs_refused: bool,
 }
 
 impl Link {
@@ -158,6 +160,7 @@ impl Link {
         let link = Self {
             connection,
             identity: None,
+            signs_refused: false,
         };
         if let Some(password) = &target.password {
             link.login(target.username.as_deref(), password).await?;
