@@ -202,6 +202,13 @@ impl Host {
         self.end(service, Signal::KILL)
     }
 
+    /// A signal to the process that was started, which lives on.
+    pub fn send(&self, service: Service, signal: Signal) -> anyhow::Result<()> {
+        let child = self.running.get(&service);
+        let child = child.with_context(|| format!("{} does not run", service.word()))?;
+        Ok(kill_process(Pid::from_child(child), signal)?)
+    }
+
     fn end(&mut self, service: Service, signal: Signal) -> anyhow::Result<()> {
         let Some(mut child) = self.running.remove(&service) else {
             bail!("{}: {} does not run", self.name, service.word());

@@ -18,6 +18,7 @@ mod report;
 mod restart;
 mod round;
 mod scene;
+mod switchover;
 mod table;
 mod watch;
 

@@ -8,7 +8,7 @@ use super::promise::{
     CONFLICT, FAILOVER, GOODBYE, HUNG, Loss, Primary, Promise, SILENT_FAILOVER, UNDISTURBED,
 };
 use super::scene::Scene;
-use super::{agent, both, busy, keepalived, network, redis, restart};
+use super::{agent, both, busy, keepalived, network, redis, restart, switchover};
 
 /// One fault.
 pub struct Fault {
@@ -171,6 +171,19 @@ static TABLE: &[Fault] = &[
         Promise { alarms: (2, 3), ..FAILOVER }, agent::journal_disk_full).spoiling(),
     pair("password-changed", "Redis on the primary has another password for rha for 5 s.",
         Promise { alarms: (1, 2), ..UNDISTURBED }, agent::password_changed).spoiling(),
+    // --- a planned switchover -----------------------------------------------------------------------
+    pair("switchover", "rha switchover.",
+        PLANNED, switchover::planned),
+    pair("switchover-under-load", "rha switchover while 20 clients write as fast as they can, and redis-cli connects anew for each command.",
+        PLANNED, switchover::under_load),
+    pair("switchover-target-dies", "kill -9 of the other Redis in the middle of a switchover.",
+        Promise { outage_ms: 5_000, alarms: (0, 2), primary: Primary::Any, ..PLANNED }, switchover::target_dies),
+    pair("switchover-primary-dies", "kill -9 of the primary's Redis in the middle of a switchover.",
+        Promise { alarms: (0, 1), ..PLANNED }, switchover::primary_dies),
+    pair("switchover-target-agent-stands-still", "The other node's rha stands still (SIGSTOP) while the VIP is handed to it.",
+        Promise { outage_ms: 5_000, alarms: (0, 2), primary: Primary::Any, ..PLANNED }, switchover::target_agent_stands_still),
+    pair("switchover-agent-dies", "kill -9 of the primary's rha in the middle of a switchover.",
+        Promise { outage_ms: 2_000, alarms: (0, 2), primary: Primary::Any, ..PLANNED }, switchover::agent_dies),
     // --- three hosts --------------------------------------------------------------------------------
     pair("three-kill-primary-redis", "Three hosts: kill -9 of the primary's Redis; it is started again.",
         FAILOVER, redis::kill_primary).of_three(),
@@ -184,6 +197,8 @@ static TABLE: &[Fault] = &[
 const RETURNED_MS: u32 = 5_000;
 /// An orderly shutdown of Redis 7 pauses writes until its replicas acknowledge all of them, which they do once a second.
 const SHUTDOWN_MS: u32 = 1_500;
+/// No client notices; who serves now says so.
+const PLANNED: Promise = FAILOVER;
 /// So long a partition lasts, and the conflict behind it.
 const CUT_MS: u32 = network::CUT_MS + CONFLICT.two_masters_ms;
 /// While neither is there, nobody serves: the 2 s until the first is back, its three checks, and what a start takes.
