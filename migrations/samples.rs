@@ -337,6 +337,9 @@ fn events_of_format_3() -> Vec<Event> {
             peer: "lvs2".to_owned(),
             sign: Some(Sign::Leads),
         },
+        Event::VipClaimed {
+            by: Some("02:00:00:00:ab:09".to_owned()),
+        },
     ]
 }
 
@@ -354,18 +357,23 @@ fn decision_of_format_3() -> Decision {
                 to: to(),
                 within_ms: 5_000,
             },
-            Effect::SendAlarm {
-                sink: "ops".to_owned(),
-                alarm: Alarm {
-                    incident: Seq(6),
-                    kind: AlarmKind::OlderCopy,
-                    status: AlarmStatus::Raised,
-                    title: "an older copy".to_owned(),
-                    content: "it lacks 17 bytes".to_owned(),
-                },
-            },
+            send_alarm(AlarmKind::OlderCopy),
+            send_alarm(AlarmKind::VipClaimed),
         ],
         ..Decision::default()
+    }
+}
+
+fn send_alarm(kind: AlarmKind) -> Effect {
+    Effect::SendAlarm {
+        sink: "ops".to_owned(),
+        alarm: Alarm {
+            incident: Seq(6),
+            kind,
+            status: AlarmStatus::Raised,
+            title: "an older copy".to_owned(),
+            content: "it lacks 17 bytes".to_owned(),
+        },
     }
 }
 

@@ -84,7 +84,7 @@ fn unknown_formats_are_refused() {
 /// here, and then into the samples.
 #[derive(Default)]
 struct Seen {
-    events: [bool; 28],
+    events: [bool; 29],
     effects: [bool; 13],
     outcomes: [bool; 5],
     notes: [bool; 6],
@@ -128,6 +128,7 @@ impl Seen {
             Event::PeerAdvertised { .. } => 25,
             Event::SwitchoverAsked { .. } => 26,
             Event::PeerSigned { .. } => 27,
+            Event::VipClaimed { .. } => 28,
         };
         self.events[index] = true;
     }

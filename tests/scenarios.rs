@@ -196,6 +196,10 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
             let node = find(world, node)?;
             world.set_vip(node, *verb == "add");
         }
+        ["claim", "vip", "of", node, by] => {
+            let node = find(world, node)?;
+            world.claim_vip(node, Some(by).filter(|by| **by != "nobody").copied());
+        }
         ["repeat", "line", node] => {
             let node = find(world, node)?;
             world.repeat_line(node);

@@ -49,7 +49,7 @@ use crate::config::Config;
 use crate::ingest::Incoming;
 use crate::model::event::Event;
 use crate::model::record::Record;
-use crate::model::vrrp::SpoolPosition;
+use crate::model::vrrp::{SpoolPosition, Word};
 
 /// How many events go into one group commit at most.
 const BATCH: usize = 256;
@@ -243,7 +243,7 @@ impl Agent {
         let event = || Some(record.event.clone());
         match &record.event {
             Event::VipChanged { here } => {
-                self.senses.vip_here.insert(name.clone(), *here);
+                self.senses.vip_moved(name, *here);
             }
             Event::KeepalivedChanged { running } => self.senses.keepalived = Some(*running),
             Event::RedisAttached { .. } => {
@@ -316,6 +316,9 @@ impl Agent {
             .find_map(|incoming| incoming.event.spool());
         for incoming in &batch {
             self.pilot.hands().look(&incoming.instance);
+            if is_of_two_masters(&incoming.event) {
+                self.senses.look_at_others(&incoming.instance);
+            }
         }
         self.take(batch).await;
         if let Some(position) = position.filter(|_| self.pilot.is_recording())
@@ -348,6 +351,11 @@ impl Agent {
         }
         tracing::info!("stopped: Redis and the VIP stay as they are");
     }
+}
+
+/// keepalived hears another master: who of the two is to stay, their Redis tell.
+fn is_of_two_masters(event: &Event) -> bool {
+    matches!(event, Event::VrrpNotified(notified) if notified.notification.word == Word::RxLowerPriority)
 }
 
 fn log(records: &[Record]) {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Instance};
 use crate::ingest::address::{AddressWatch, Vip};
 use crate::ingest::adverts::{AdvertWatch, Speaker};
+use crate::ingest::claims::ClaimWatch;
 use crate::ingest::keepalived_watch::KeepalivedWatch;
 use crate::ingest::probe::{Pace, Prober, Subject};
 use crate::ingest::{Incoming, QUEUE};
@@ -27,6 +28,10 @@ pub struct Senses {
     pub vip_here: BTreeMap<String, bool>,
     /// Whether keepalived ran when the watch began; `None` where that is not known.
     pub keepalived: Option<bool>,
+    /// Tells who looks for other hosts with the VIP whether it is here.
+    claims: BTreeMap<String, watch::Sender<bool>>,
+    /// Ask for a check of the other nodes' Redis.
+    others: BTreeMap<String, Vec<Arc<Notify>>>,
 }
 
 /// What the senses share with the hands, for each instance.
@@ -52,10 +57,13 @@ impl Senses {
             tasks: JoinSet::new(),
             vip_here: BTreeMap::new(),
             keepalived: None,
+            claims: BTreeMap::new(),
+            others: BTreeMap::new(),
         };
         senses.watch_addresses(config, events).await?;
         senses.watch_keepalived(config, events);
         senses.hear_adverts(config, events);
+        senses.look_for_claims(config, events);
         for instance in &config.instances {
             senses.probe(config, instance, &nerves[&instance.name], events)?;
         }
@@ -130,6 +138,35 @@ impl Senses {
         }
     }
 
+    fn look_for_claims(&mut self, config: &Config, events: &mpsc::Sender<Incoming>) {
+        for instance in &config.instances {
+            let name = &instance.name;
+            let is_here = self.vip_here.get(name).copied().unwrap_or(false);
+            let (here, receiver) = watch::channel(is_here);
+            let watch = ClaimWatch {
+                instance: name.clone(),
+                interface: instance.interface.clone(),
+                here: receiver,
+            };
+            self.tasks.spawn(watch.run(instance.vip, events.clone()));
+            self.claims.insert(name.clone(), here);
+        }
+    }
+
+    /// The VIP appeared or vanished.
+    pub fn vip_moved(&mut self, instance: &str, here: bool) {
+        self.vip_here.insert(instance.to_owned(), here);
+        if let Some(claims) = self.claims.get(instance) {
+            claims.send_replace(here);
+        }
+    }
+
+    /// Has the others' Redis checked at once.
+    pub fn look_at_others(&self, instance: &str) {
+        let others = self.others.get(instance).into_iter().flatten();
+        others.for_each(|nudge| nudge.notify_one());
+    }
+
     fn probe(
         &mut self,
         config: &Config,
@@ -152,12 +189,15 @@ impl Senses {
         };
         self.tasks.spawn(own.run());
         for peer in instance.others(&config.node.name) {
+            let nudge = Arc::new(Notify::new());
+            let others = self.others.entry(instance.name.clone()).or_default();
+            others.push(nudge.clone());
             let prober = Prober {
                 instance: instance.name.clone(),
                 target: super::hands::peer_target(instance, peer)?,
                 subject: Subject::Peer(peer.name.clone()),
                 pace,
-                nudge: Arc::new(Notify::new()),
+                nudge,
                 events: events.clone(),
             };
             self.tasks.spawn(prober.run());

@@ -5,6 +5,7 @@ use crate::model::record::Seq;
 
 pub mod address;
 pub mod adverts;
+pub mod claims;
 pub mod exit;
 pub mod follow;
 pub mod keepalived_watch;

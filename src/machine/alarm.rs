@@ -108,6 +108,16 @@ pub(super) fn keep_true(state: &mut State, draft: &mut Draft) {
     if !state.unheard {
         resolve(state, draft, AlarmKind::NotifyLost);
     }
+    let claimed = state.claimed.clone().filter(|_| state.vip_here);
+    match claimed {
+        Some(by) if !is_out(state, AlarmKind::VipClaimed) => {
+            open_incident(state, draft);
+            let because = format!("The host with the card {by} answers for the VIP as well.");
+            raise(state, draft, AlarmKind::VipClaimed, &because);
+        }
+        Some(_) => {}
+        None => resolve(state, draft, AlarmKind::VipClaimed),
+    }
     if !(state.peer_serves() && (state.role == Role::Primary || state.vip_here || state.aside)) {
         resolve(state, draft, AlarmKind::TwoPrimaries);
     }
@@ -188,6 +198,7 @@ fn headline(kind: AlarmKind) -> &'static str {
         AlarmKind::TwoPrimaries => "Two nodes serve",
         AlarmKind::NotifyLost => "keepalived is not heard",
         AlarmKind::OlderCopy => "Promoted an older copy",
+        AlarmKind::VipClaimed => "Another host has the VIP too",
     }
 }
 
@@ -226,6 +237,10 @@ fn advice(kind: AlarmKind) -> &'static str {
         AlarmKind::OlderCopy => {
             "Writes that the last primary had accepted may be missing; rha history says how much. Its own data set is \
              still on its disk until it joins again."
+        }
+        AlarmKind::VipClaimed => {
+            "Clients reach now this node, now that host. Find the card by its address (ip neigh, the switch's table) and take the VIP \
+             off it; if it is one of the nodes, look at its keepalived."
         }
         AlarmKind::NotifyLost => {
             "See that rha-event runs and follows the FIFO that keepalived.conf names; reload keepalived if the FIFO \

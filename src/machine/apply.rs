@@ -311,6 +311,7 @@ fn is_settled(state: &State) -> bool {
         || state.switchover.is_some()
         || state.unwritten
         || state.unheard
+        || state.claimed.is_some()
         || state.journal_out.is_some()
         // Somebody must be seen to serve: a link is up, too, to a Redis that is no master any more.
         || alarm::is_out(state, AlarmKind::Unserved)

@@ -72,6 +72,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         Event::VipChanged { here } => {
             state.vip_here = *here;
             state.moved = true;
+            state.claimed = state.claimed.take().filter(|_| *here);
             Observed::default()
         }
         Event::KeepalivedChanged { running } => {
@@ -199,6 +200,10 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             state.peers.entry(peer.clone()).or_default().sign = *sign;
             Observed::default()
         }
+        Event::VipClaimed { by } => {
+            state.claimed.clone_from(by);
+            Observed::default()
+        }
         Event::JournalFailed { over, at, .. } => {
             state.journal_out = (!over).then_some(*at);
             match over {
@@ -230,6 +235,7 @@ fn started(state: &mut State, stamp: Stamp) -> Observed {
     state.drift = 0;
     state.unwritten = state.eligible.is_some() || state.bias.is_some();
     state.pid = None;
+    state.claimed = None;
     state.switchover = None;
     state.deadlines.clear();
     if state.boot != stamp.at.boot {

@@ -36,6 +36,8 @@ pub struct State {
     pub vrrp: Option<VrrpState>,
     /// The VIP is on the interface.
     pub vip_here: bool,
+    /// Another host answers for the VIP while it is here: its card.
+    pub claimed: Option<String>,
     /// keepalived runs, where that is known.
     pub keepalived: Option<bool>,
     /// Fall and rise.
@@ -216,6 +218,7 @@ impl Default for State {
             boot: BootId::default(),
             vrrp: None,
             vip_here: false,
+            claimed: None,
             keepalived: None,
             health: Health::default(),
             grade: None,

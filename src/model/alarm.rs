@@ -35,6 +35,8 @@ pub enum AlarmKind {
     NotifyLost,
     /// The copy that was promoted may lack what the last primary had.
     OlderCopy,
+    /// Another host answers for the VIP, too.
+    VipClaimed,
 }
 
 impl AlarmKind {
@@ -55,6 +57,7 @@ impl AlarmKind {
             Self::TwoPrimaries => "two-primaries",
             Self::NotifyLost => "notify-lost",
             Self::OlderCopy => "older-copy",
+            Self::VipClaimed => "vip-claimed",
         }
     }
 
@@ -74,7 +77,8 @@ impl AlarmKind {
             | Self::Misconfigured
             | Self::JournalTrouble
             | Self::TwoPrimaries
-            | Self::OlderCopy => Severity::Critical,
+            | Self::OlderCopy
+            | Self::VipClaimed => Severity::Critical,
         }
     }
 
@@ -87,6 +91,7 @@ impl AlarmKind {
             Self::PromotionHeld => &[Self::Unserved],
             Self::EffectFailed => &[Self::AuthRefused],
             Self::VrrpFault => &[Self::Unserved, Self::KeepalivedGone],
+            Self::VipClaimed => &[Self::TwoPrimaries],
             Self::TookOver
             | Self::AuthRefused
             | Self::Misconfigured

@@ -200,6 +200,11 @@ pub enum Event {
         /// What; `None` where it shows nothing: it does not run, or may not subscribe.
         sign: Option<Sign>,
     },
+    /// Another host answers for the VIP while it is here, or none does any more (ARP).
+    VipClaimed {
+        /// The Ethernet address of its card; `None` for nobody.
+        by: Option<String>,
+    },
 }
 
 impl Event {
@@ -235,11 +240,12 @@ impl Event {
             Self::PeerAdvertised { .. } => "peer-advertised",
             Self::SwitchoverAsked { .. } => "switchover-asked",
             Self::PeerSigned { .. } => "peer-signed",
+            Self::VipClaimed { .. } => "vip-claimed",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 28] = [
+    pub const KINDS: [&'static str; 29] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -268,6 +274,7 @@ impl Event {
         "peer-advertised",
         "switchover-asked",
         "peer-signed",
+        "vip-claimed",
     ];
 
     /// Where in the spool this event stood, if it came from there.

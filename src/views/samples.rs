@@ -78,6 +78,9 @@ fn events_of_the_journal() -> Vec<Event> {
             peer: "b".to_owned(),
             sign: Some(Sign::Leads),
         },
+        Event::VipClaimed {
+            by: Some("02:00:00:00:ab:09".to_owned()),
+        },
         Event::SwitchoverAsked {
             to: Some("b".to_owned()),
             within_ms: 5_000,

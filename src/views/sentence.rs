@@ -105,20 +105,32 @@ impl fmt::Display for Sentence<'_> {
             | Event::JournalFailed { .. }
             | Event::RecordsRemoved { .. }
             | Event::VolumeDamaged { .. } => of_the_journal(f, self.event),
-            Event::PeerAdvertised { peer, heard: true } => write!(f, "{peer}'s adverts are heard"),
-            Event::PeerAdvertised { peer, heard: false } => {
-                write!(f, "{peer}'s adverts are heard no more")
+            Event::PeerAdvertised { .. } | Event::PeerSigned { .. } | Event::VipClaimed { .. } => {
+                of_others(f, self.event)
             }
-            Event::PeerSigned { peer, sign } => match sign {
-                Some(Sign::Leads) => write!(f, "{peer}'s agent shows that it leads"),
-                Some(Sign::Stands) => write!(f, "{peer}'s agent shows that it does not lead"),
-                Some(Sign::Paused) => write!(f, "{peer}'s agent shows that it is paused"),
-                None => write!(f, "{peer}'s agent shows nothing"),
-            },
             Event::SpoolDamaged { skipped_bytes, .. } => {
                 write!(f, "{skipped_bytes} damaged bytes of the spool passed over")
             }
         }
+    }
+}
+
+fn of_others(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
+    match event {
+        Event::PeerAdvertised { peer, heard } => {
+            let no_more = if *heard { "" } else { " no more" };
+            write!(f, "{peer}'s adverts are heard{no_more}")
+        }
+        Event::PeerSigned { peer, sign } => match sign {
+            Some(Sign::Leads) => write!(f, "{peer}'s agent shows that it leads"),
+            Some(Sign::Stands) => write!(f, "{peer}'s agent shows that it does not lead"),
+            Some(Sign::Paused) => write!(f, "{peer}'s agent shows that it is paused"),
+            None => write!(f, "{peer}'s agent shows nothing"),
+        },
+        Event::VipClaimed { by: Some(by) } => {
+            write!(f, "the host with the card {by} has the VIP too")
+        }
+        _ => f.write_str("no other host has the VIP any more"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+pub mod arp;
 pub mod http;
 pub mod info;
 pub mod netlink;

@@ -236,6 +236,10 @@ fn other_event() -> impl Strategy<Value = Event> {
             peer: "b".to_owned(),
             sign: None,
         },
+        Event::VipClaimed {
+            by: Some("02:00:00:00:ab:09".to_owned()),
+        },
+        Event::VipClaimed { by: None },
         Event::SwitchoverAsked {
             to: None,
             within_ms: 5_000,

@@ -145,6 +145,12 @@ impl World {
         self.inform(node, 0, asked);
     }
 
+    /// Another host's card claims the VIP, or none does any more.
+    pub fn claim_vip(&mut self, node: usize, by: Option<&str>) {
+        let by = by.map(str::to_owned);
+        self.inform(node, 0, Event::VipClaimed { by });
+    }
+
     /// Settings that a reload brought.
     pub fn reload(&mut self, node: usize) {
         let settings = self.nodes[node].settings.clone();

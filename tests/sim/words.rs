@@ -120,6 +120,8 @@ fn words(record: &Record) -> String {
             Some(sign) => format!("{peer}'s agent shows: {}", sign.word()),
             None => format!("{peer}'s agent shows nothing"),
         },
+        Event::VipClaimed { by: Some(by) } => format!("{by} has the VIP too"),
+        Event::VipClaimed { by: None } => "nobody else has the VIP any more".to_owned(),
         Event::SwitchoverAsked { .. } => "the operator asks for a switchover".to_owned(),
         Event::KeepalivedChanged { running: true } => "keepalived runs".to_owned(),
         Event::KeepalivedChanged { running: false } => "keepalived is gone".to_owned(),

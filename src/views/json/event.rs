@@ -126,6 +126,9 @@ pub(super) enum EventJson<'a> {
         peer: &'a str,
         sign: Option<&'static str>,
     },
+    VipClaimed {
+        by: Option<&'a str>,
+    },
     SwitchoverAsked {
         to: Option<&'a str>,
         within_ms: u64,
@@ -199,6 +202,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             } => removed(*below, *records, *bytes, why),
             Event::VolumeDamaged { path, why } => Self::VolumeDamaged { path, why },
             &Event::PeerAdvertised { ref peer, heard } => Self::PeerAdvertised { peer, heard },
+            Event::VipClaimed { by } => Self::VipClaimed { by: by.as_deref() },
             &Event::PeerSigned { ref peer, sign } => peer_signed(peer, sign),
         }
     }

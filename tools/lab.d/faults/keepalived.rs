@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use super::scene::Scene;
 use crate::clock::wait_for;
 use crate::host::{Host, Service};
-use crate::plan::INTERFACE;
+use crate::plan::{BRIDGE, INTERFACE};
+use crate::run::ip;
 
 /// How long it is so.
 const WHILE: Duration = Duration::from_secs(3);
@@ -16,6 +17,8 @@ const WHILE: Duration = Duration::from_secs(3);
 const RETURNED: Duration = Duration::from_secs(15);
 /// `failover.drain` is 3 s.
 const DRAINED: Duration = Duration::from_secs(3);
+/// rha asks every 5 s who has the VIP, and believes the second answer.
+const ASKED_TWICE: Duration = Duration::from_secs(13);
 const BRIEFLY: Duration = Duration::from_secs(1);
 /// The host of highest priority.
 const HIGHEST: usize = 0;
@@ -127,6 +130,17 @@ pub fn vip_removed(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let host = scene.primary_host();
     host.ip(&format!("addr del {vip}/32 dev {INTERFACE}"))?;
     scene.lasts(WHILE);
+    Ok(())
+}
+
+/// One that no rha knows of: it answers who asks for the VIP.
+pub fn vip_on_a_stranger(scene: &mut Scene<'_>) -> anyhow::Result<()> {
+    let vip = scene.world.plan.vip();
+    scene.begins();
+    ip(&format!("addr add {vip}/32 dev {BRIDGE}"))?;
+    scene.lasts(ASKED_TWICE);
+    ip(&format!("addr del {vip}/32 dev {BRIDGE}"))?;
+    scene.alarms_over(1);
     Ok(())
 }
 

@@ -158,6 +158,8 @@ static TABLE: &[Fault] = &[
         Promise { alarms: (0, 1), primary: Primary::Any, ..SILENT_FAILOVER }, keepalived::vip_removed),
     pair("vip-added", "Somebody adds the VIP to the replica's interface, and removes it 3 s later.",
         Promise { two_vips_ms: 3_500, ..UNDISTURBED }, keepalived::vip_added),
+    pair("vip-on-a-stranger", "For 13 s a host that is no node has the VIP, too.",
+        Promise { alarms: (1, 1), ..UNDISTURBED }, keepalived::vip_on_a_stranger),
     // --- rha itself ---------------------------------------------------------------------------------
     pair("kill-agent", "kill -9 of the primary's rha; it is started again 3 s later.",
         UNDISTURBED, agent::kill),
