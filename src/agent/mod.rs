@@ -49,7 +49,7 @@ use crate::config::Config;
 use crate::ingest::Incoming;
 use crate::model::event::Event;
 use crate::model::record::Record;
-use crate::model::vrrp::{SpoolPosition, Word};
+use crate::model::vrrp::{Notified, SpoolPosition, Word};
 
 /// How many events go into one group commit at most.
 const BATCH: usize = 256;
@@ -253,6 +253,13 @@ impl Agent {
                 self.seen.entry(name.clone()).or_default().attached = None;
             }
             Event::RedisProbed(_) => self.seen.entry(name.clone()).or_default().probed = event(),
+            // keepalived hears another master, or the agent does: who of the two is to stay, their Redis tell.
+            Event::PeerAdvertised { heard: true, .. } => self.senses.look_at_others(name),
+            Event::VrrpNotified(Notified { notification, .. })
+                if notification.word == Word::RxLowerPriority =>
+            {
+                self.senses.look_at_others(name);
+            }
             _ => {}
         }
     }
@@ -316,9 +323,6 @@ impl Agent {
             .find_map(|incoming| incoming.event.spool());
         for incoming in &batch {
             self.pilot.hands().look(&incoming.instance);
-            if is_of_two_masters(&incoming.event) {
-                self.senses.look_at_others(&incoming.instance);
-            }
         }
         self.take(batch).await;
         if let Some(position) = position.filter(|_| self.pilot.is_recording())
@@ -351,11 +355,6 @@ impl Agent {
         }
         tracing::info!("stopped: Redis and the VIP stay as they are");
     }
-}
-
-/// keepalived hears another master: who of the two is to stay, their Redis tell.
-fn is_of_two_masters(event: &Event) -> bool {
-    matches!(event, Event::VrrpNotified(notified) if notified.notification.word == Word::RxLowerPriority)
 }
 
 fn log(records: &[Record]) {

@@ -64,11 +64,18 @@ impl Prober {
         let mut watches = JoinSet::new();
         let mut unsettled = false;
         let mut shown = None;
+        let mut more = 0;
         loop {
             let paced = tokio::select! {
                 _ = ticks.tick() => true,
-                () = self.nudge.notified() => false,
-                () = tokio::time::sleep(UNSETTLED), if unsettled => false,
+                () = self.nudge.notified() => {
+                    more = self.looks_after_nudge();
+                    false
+                }
+                () = tokio::time::sleep(UNSETTLED), if unsettled || more > 0 => {
+                    more = more.saturating_sub(1);
+                    false
+                }
             };
             let result = probe(&mut kept, &self.target, self.pace.timeout, self.pace.slow).await;
             let result = Probe { paced, ..result };
@@ -88,6 +95,15 @@ impl Prober {
             {
                 return;
             }
+        }
+    }
+
+    /// Something is happening at the other node, and its Redis may be told of it a moment later; what it is now is believed at
+    /// the second look.
+    fn looks_after_nudge(&self) -> u8 {
+        match self.subject {
+            Subject::Own(_) => 0,
+            Subject::Peer(_) => 3,
         }
     }
 
