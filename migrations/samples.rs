@@ -6,6 +6,7 @@ use crate::journal::block::Block;
 use crate::journal::codec::Entry;
 use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
 use crate::model::decision::{Decision, Note, RuleId, Transition};
+use crate::model::drill::Drill;
 use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::{Record, Seq};
@@ -339,6 +340,20 @@ fn events_of_format_3() -> Vec<Event> {
         },
         Event::VipClaimed {
             by: Some("02:00:00:00:ab:09".to_owned()),
+        },
+        Event::OperatorDrilled {
+            drill: Drill::Link,
+            for_ms: 300_000,
+            operator: operator(),
+        },
+        Event::DrillEnded {
+            drill: Drill::AgentKill,
+            restored: false,
+            how: "eth0: no such interface".to_owned(),
+            operator: operator(),
+        },
+        Event::DeadlinePassed {
+            deadline: Deadline::DrillOver,
         },
     ]
 }

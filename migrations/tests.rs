@@ -84,11 +84,11 @@ fn unknown_formats_are_refused() {
 /// here, and then into the samples.
 #[derive(Default)]
 struct Seen {
-    events: [bool; 29],
+    events: [bool; 31],
     effects: [bool; 13],
     outcomes: [bool; 5],
     notes: [bool; 6],
-    deadlines: [bool; 11],
+    deadlines: [bool; 12],
 }
 
 impl Seen {
@@ -129,6 +129,8 @@ impl Seen {
             Event::SwitchoverAsked { .. } => 26,
             Event::PeerSigned { .. } => 27,
             Event::VipClaimed { .. } => 28,
+            Event::OperatorDrilled { .. } => 29,
+            Event::DrillEnded { .. } => 30,
         };
         self.events[index] = true;
     }
@@ -188,6 +190,7 @@ impl Seen {
             Deadline::Conflict => 8,
             Deadline::Apart => 9,
             Deadline::LastPrimary => 10,
+            Deadline::DrillOver => 11,
         };
         self.deadlines[index] = true;
     }

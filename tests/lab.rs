@@ -80,6 +80,15 @@ fn faults_end_as_promised() {
     }
 }
 
+/// Whatever is broken is as before afterwards, and who looks at the pair finds no trouble.
+#[test]
+#[ignore = "needs keepalived, redis-server, and namespaces"]
+fn drills_end_restored() {
+    let _alone = machine();
+    let figures = lab(&["drills", "--json"]);
+    assert_eq!(figures["drills"].as_array().unwrap().len(), 6, "{figures}");
+}
+
 /// Quotes, comments and pauses, as in a script; and the help for a narrow terminal.
 #[test]
 #[ignore = "needs keepalived, redis-server, and namespaces"]

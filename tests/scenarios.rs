@@ -6,6 +6,7 @@ mod sim;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rha::model::drill::Drill;
 use rha::model::event::RedisRequest;
 use rha::model::redis::Endpoint;
 use rha::model::vrrp::VrrpState;
@@ -133,6 +134,17 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["switchover", node, to @ ..] => {
             let node = find(world, node)?;
             world.ask_switchover(node, to.first().copied());
+        }
+        ["drill", drill, node, time] => {
+            let drill = Drill::of(drill).ok_or("no such drill")?;
+            let ms = duration(time)? / 1000;
+            let node = find(world, node)?;
+            world.begin_drill(node, drill, ms);
+        }
+        ["drill", drill, node] => {
+            let drill = Drill::of(drill).ok_or("no such drill")?;
+            let node = find(world, node)?;
+            world.end_drill(node, drill);
         }
         ["cut", "vrrp", node] => {
             let node = find(world, node)?;

@@ -35,6 +35,12 @@ pub const REDIS: &str = "/v1/redis";
 pub const SWITCHOVER: &str = "/v1/switchover";
 /// So long each half of a switchover may take: clients are made to wait.
 pub const SWITCHOVER_LONGEST: Duration = Duration::from_secs(60);
+/// `GET`: the configuration in force, as `rha config show` prints it.
+pub const CONFIG: &str = "/v1/config";
+/// `POST` [`DrillBegun`]: it is recorded before anything is broken.
+pub const DRILL: &str = "/v1/drill";
+/// `POST` [`DrillDone`].
+pub const DRILL_END: &str = "/v1/drill/end";
 /// `GET`: the agent is alive.
 pub const HEALTHZ: &str = "/healthz";
 
@@ -95,6 +101,38 @@ pub struct SwitchoverAsk {
     pub to: Option<String>,
     /// How long each half may take, in milliseconds.
     pub within_ms: u64,
+    /// The command line, for the record.
+    #[serde(default)]
+    pub command: String,
+}
+
+/// Something is about to be broken on purpose.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrillBegun {
+    /// Which instance.
+    pub instance: String,
+    /// Which drill, by its word.
+    pub drill: String,
+    /// For how long at most, in milliseconds.
+    pub for_ms: u64,
+    /// The command line, for the record.
+    #[serde(default)]
+    pub command: String,
+}
+
+/// It is as before again, or could not be put right.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrillDone {
+    /// Which instance.
+    pub instance: String,
+    /// Which drill, by its word.
+    pub drill: String,
+    /// It is as before.
+    pub restored: bool,
+    /// Why it ended then, and what was done or failed.
+    pub how: String,
     /// The command line, for the record.
     #[serde(default)]
     pub command: String,

@@ -15,6 +15,8 @@ pub struct Board {
     pub states: BTreeMap<String, State>,
     /// Those that are configured.
     pub names: BTreeSet<String>,
+    /// The configuration in force, as `rha config show` prints it.
+    pub config: String,
 }
 
 impl Board {

@@ -172,6 +172,14 @@ pub fn peer_target(instance: &Instance, peer: &Member) -> Result<Target, SecretE
     target(instance, instance.endpoint_of(peer))
 }
 
+/// Whoever answers behind the VIP.
+///
+/// # Errors
+/// The password file cannot be read.
+pub fn vip_target(instance: &Instance) -> Result<Target, SecretError> {
+    target(instance, instance.vip_endpoint())
+}
+
 fn target(instance: &Instance, endpoint: Endpoint) -> Result<Target, SecretError> {
     let redis = &instance.redis;
     let password = redis

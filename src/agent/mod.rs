@@ -6,11 +6,12 @@
 pub mod api;
 pub mod blackbox;
 mod board;
-mod clock;
+pub mod clock;
 mod connections;
 pub mod direct;
 mod doorstep;
-mod hands;
+mod drill;
+pub mod hands;
 mod housekeeping;
 mod intake;
 mod library;

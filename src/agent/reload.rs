@@ -39,6 +39,7 @@ impl Agent {
         if config.black_box != self.config.black_box {
             anyhow::bail!("[blackbox] cannot change while the agent runs: restart it");
         }
+        let shown = config.show()?;
         let hands = Hands::new(&config, &self.fact_sender, Some(self.pilot.hands()))?;
         let senses = Senses::start(&config, &hands.nerves(), &self.fact_sender).await?;
         let signs = Signs::start(&config, &board::lock(&self.board))?;
@@ -46,6 +47,7 @@ impl Agent {
         hands.set_sinks(&config);
         *self.pilot.hands_mut() = hands;
         self.signs = signs;
+        board::lock(&self.board).config = shown;
         let batch = self.adopt(config, senses);
         self.take(batch).await;
         Ok(())

@@ -13,6 +13,7 @@ use super::api::{self, Answer, Pause, RedisAsk, Resume};
 use super::board::{Shared, lock};
 use super::clock::Clock;
 use super::connections::Caller;
+use super::drill;
 use super::library::{Lent, Library};
 use super::pilot::Ask;
 use super::reading::{compact, frames, history, stats, verify};
@@ -29,7 +30,7 @@ use crate::views::status::{self, InstanceStatus};
 /// How many may read the journal at a time: each takes a thread.
 const READERS: usize = 16;
 /// What an operator may write, in characters.
-const WORDS_MAX: usize = 500;
+pub(super) const WORDS_MAX: usize = 500;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -114,6 +115,9 @@ pub fn router(app: App) -> Router {
         .route(api::PAUSE, post(pause))
         .route(api::RESUME, post(resume))
         .route(api::REDIS, post(redis))
+        .route(api::CONFIG, get(config))
+        .route(api::DRILL, post(drill::begun))
+        .route(api::DRILL_END, post(drill::done))
         .route(api::SWITCHOVER, post(switchover::switch))
         .route(
             &format!("{}/{{instance}}", api::SWITCHOVER),
@@ -144,6 +148,10 @@ async fn status(State(app): State<App>) -> Json<status::Status> {
         app.clock.now(),
         instances,
     ))
+}
+
+async fn config(State(app): State<App>) -> String {
+    lock(&app.board).config.clone()
 }
 
 /// The answer for keepalived's `vrrp_script`: may this node hold the VIP? While it is paused the VIP is to stay

@@ -45,6 +45,7 @@ impl Agent {
         let board = Arc::new(Mutex::new(Board {
             states: recovered.states.clone(),
             names: names(&config),
+            config: config.show()?,
         }));
         let (fact_sender, facts) = mpsc::channel(QUEUE);
         let (ask_sender, asks) = mpsc::channel(64);

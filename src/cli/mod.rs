@@ -12,6 +12,8 @@ mod check;
 mod client;
 pub mod completions;
 pub mod config;
+mod doctor;
+mod drill;
 pub mod history;
 pub mod journal;
 pub mod keepalived;
@@ -92,6 +94,8 @@ enum Command {
     Resume(pause::ResumeArgs),
     Switchover(switchover::SwitchoverArgs),
     Promote(promote::PromoteArgs),
+    Drill(drill::DrillArgs),
+    Doctor(doctor::DoctorArgs),
     Config(config::Args),
     Keepalived(keepalived::Args),
     Machine(machine::MachineArgs),
@@ -158,6 +162,8 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Command::Pause(args) => pause::pause(args, &paths()?, out),
         Command::Resume(args) => pause::resume(args, &paths()?, out),
         Command::Switchover(args) => switchover::run(args, &paths()?, out),
+        Command::Doctor(args) => doctor::run(args, file, out, err),
+        Command::Drill(args) => drill::run(args, file, out, err),
         Command::Promote(args) => promote::run(args, &paths()?, out),
         Command::Config(args) => config::run(args, file, out, err),
         Command::Keepalived(args) => keepalived::run(args, file, out, err),

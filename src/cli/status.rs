@@ -11,7 +11,7 @@ use crate::views::status::Status;
 
 /// Show the role of this node, and what it knows of Redis, keepalived and the VIP
 ///
-/// The agent answers. Exit status: 3 if an instance is neither primary nor replica, is paused, has an incident
+/// The agent answers. Exit status: 3 if an instance is neither primary nor replica, is paused or drilled, has an incident
 /// open, or has no keepalived; else 0.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {

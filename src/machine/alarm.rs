@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::apply::{Draft, open_incident};
+use super::drill::Drilled;
 use super::state::{Stamp, State, arm};
 use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
 use crate::model::decision::Note;
@@ -149,10 +150,11 @@ fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, 
     };
     let content = match status {
         AlarmStatus::Raised | AlarmStatus::Repeated => format!(
-            "{because} Node {}, VIP {}, incident {}. {}",
+            "{because} Node {}, VIP {}, incident {}. {}{}",
             state.settings.node,
             state.settings.vip,
             incident.id,
+            drill(state),
             advice(kind)
         ),
         AlarmStatus::Resolved => format!(
@@ -180,6 +182,12 @@ fn send(state: &State, draft: &mut Draft, kind: AlarmKind, status: AlarmStatus, 
             alarm,
         });
     }
+}
+
+/// That it is a drill, where one runs here.
+fn drill(state: &State) -> String {
+    let told = |Drilled { drill, .. }| format!("A drill runs there: {drill}. ");
+    state.drill.map(told).unwrap_or_default()
 }
 
 /// The first line, in the words that the old scripts used where they had any.

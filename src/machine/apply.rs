@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::drill::Drilled;
 use super::guard::gate_blocker;
 use super::lineage;
 use super::row::{Order, Row, Standing, Trigger};
@@ -266,9 +267,11 @@ fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
         Deadline::Reconcile => settings.reconcile_ms,
         Deadline::KeepalivedGone => settings.keepalived_gone_ms,
         // These are set by what is so, not by the table.
-        Deadline::Apart | Deadline::LastPrimary | Deadline::Repeat | Deadline::PauseExpiry => {
-            settings.repeat_ms
-        }
+        Deadline::Apart
+        | Deadline::LastPrimary
+        | Deadline::Repeat
+        | Deadline::PauseExpiry
+        | Deadline::DrillOver => settings.repeat_ms,
     }
 }
 
@@ -283,6 +286,10 @@ pub(super) fn open_incident(state: &mut State, draft: &mut Draft) {
         raised: BTreeMap::new(),
     });
     draft.notes.push(Note::IncidentOpened(id));
+    if let Some(Drilled { drill, .. }) = state.drill {
+        let noticed = format!("during the drill {drill}");
+        draft.notes.push(Note::Noticed(Cow::from(noticed)));
+    }
 }
 
 /// Closes the incident once the role has settled, and takes its alarms back.

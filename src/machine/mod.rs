@@ -14,6 +14,7 @@
 mod alarm;
 mod apply;
 mod checks;
+mod drill;
 pub mod guard;
 mod health;
 pub mod lineage;
@@ -24,6 +25,7 @@ pub mod switchover;
 pub mod table;
 mod watch;
 
+pub use drill::Drilled;
 pub use health::Health;
 pub use health::Status;
 pub use state::{Armed, Incident, OrderKind, Pause, Peer, State, Switchover};

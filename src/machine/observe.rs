@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::alarm::arm_repeat;
 use super::checks::{answers_as, come_back, gone, peer_probed, probed};
+use super::drill;
 use super::health::Health;
 use super::lineage::{self, Behind};
 use super::row::Trigger;
@@ -191,6 +192,14 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
                 },
             }
         }
+        Event::OperatorDrilled { drill, for_ms, .. } => {
+            drill::began(state, stamp, *drill, *for_ms);
+            Observed::default()
+        }
+        Event::DrillEnded { .. } => {
+            drill::ended(state);
+            Observed::default()
+        }
         Event::PeerAdvertised { peer, heard } => {
             state.peers.entry(peer.clone()).or_default().advertises = *heard;
             come_back(state);
@@ -247,7 +256,9 @@ fn started(state: &mut State, stamp: Stamp) -> Observed {
         state.bias = None;
         state.unwritten = false;
         state.health = Health::default();
+        state.drill = None;
     }
+    drill::arm_end(state, stamp);
     arm_pause(state, stamp);
     Observed::default()
 }
@@ -337,6 +348,10 @@ fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
         Deadline::Apart => {
             state.behind.get_or_insert(Behind::Apart);
             Observed::default()
+        }
+        Deadline::DrillOver => {
+            state.drill = None;
+            Observed::noticed("the end of the drill was not told")
         }
         Deadline::LastPrimary => {
             state.accepted = true;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::drill::Drilled;
 use super::health::{Health, Status};
 use super::lineage::{Behind, Newest};
 use crate::model::alarm::AlarmKind;
@@ -100,6 +101,8 @@ pub struct State {
     pub paused: Option<Pause>,
     /// The open incident.
     pub incident: Option<Incident>,
+    /// The drill that runs on this host.
+    pub drill: Option<Drilled>,
 }
 
 /// An armed timer.
@@ -249,6 +252,7 @@ impl Default for State {
             deadlines: BTreeMap::new(),
             paused: None,
             incident: None,
+            drill: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::drill::Drill;
 use super::effect::{EffectId, Outcome};
 use super::record::Seq;
 use super::redis::{Probe, RedisId, Sign};
@@ -205,6 +206,26 @@ pub enum Event {
         /// The Ethernet address of its card; `None` for nobody.
         by: Option<String>,
     },
+    /// An operator is about to break something on this host, to see what the pair makes of it.
+    OperatorDrilled {
+        /// What.
+        drill: Drill,
+        /// For how long at most, in milliseconds.
+        for_ms: u64,
+        /// Who.
+        operator: Operator,
+    },
+    /// What a drill broke is as before again, or could not be put right.
+    DrillEnded {
+        /// Which.
+        drill: Drill,
+        /// It is as before.
+        restored: bool,
+        /// Why it ended then, and what was done or failed.
+        how: String,
+        /// Who told it.
+        operator: Operator,
+    },
 }
 
 impl Event {
@@ -241,11 +262,13 @@ impl Event {
             Self::SwitchoverAsked { .. } => "switchover-asked",
             Self::PeerSigned { .. } => "peer-signed",
             Self::VipClaimed { .. } => "vip-claimed",
+            Self::OperatorDrilled { .. } => "operator-drilled",
+            Self::DrillEnded { .. } => "drill-ended",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 29] = [
+    pub const KINDS: [&'static str; 31] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -275,6 +298,8 @@ impl Event {
         "switchover-asked",
         "peer-signed",
         "vip-claimed",
+        "operator-drilled",
+        "drill-ended",
     ];
 
     /// Where in the spool this event stood, if it came from there.
@@ -313,6 +338,8 @@ pub enum Deadline {
     Apart,
     /// The last primary, or another one with a better copy, has been waited for long enough.
     LastPrimary,
+    /// A drill ought to have ended a while ago, and nobody said so.
+    DrillOver,
 }
 
 impl Deadline {
@@ -331,6 +358,7 @@ impl Deadline {
             Self::Conflict => "conflict",
             Self::Apart => "apart",
             Self::LastPrimary => "last-primary",
+            Self::DrillOver => "drill-over",
         }
     }
 }

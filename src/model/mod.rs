@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod decision;
+pub mod drill;
 pub mod effect;
 pub mod event;
 pub mod record;

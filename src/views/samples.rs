@@ -1,6 +1,7 @@
 //! One of everything that a view must have a word for.
 
 use super::fixture::*;
+use crate::model::drill::Drill;
 use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::Seq;
@@ -84,6 +85,17 @@ fn events_of_the_journal() -> Vec<Event> {
         Event::SwitchoverAsked {
             to: Some("b".to_owned()),
             within_ms: 5_000,
+            operator: operator("alice"),
+        },
+        Event::OperatorDrilled {
+            drill: Drill::RedisKill,
+            for_ms: 300_000,
+            operator: operator("alice"),
+        },
+        Event::DrillEnded {
+            drill: Drill::RedisKill,
+            restored: true,
+            how: "its time was over; Redis started".to_owned(),
             operator: operator("alice"),
         },
     ]

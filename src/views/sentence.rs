@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::time::timestamp;
+use crate::model::drill::Drill;
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::Record;
 use crate::model::redis::{Grade, Observation, Probe, RedisRole, Sign};
@@ -45,7 +46,9 @@ pub fn operator_of(event: &Event) -> Option<&Operator> {
         Event::OperatorPaused { operator, .. }
         | Event::OperatorResumed { operator }
         | Event::OperatorAsked { operator, .. }
-        | Event::SwitchoverAsked { operator, .. } => Some(operator),
+        | Event::SwitchoverAsked { operator, .. }
+        | Event::OperatorDrilled { operator, .. }
+        | Event::DrillEnded { operator, .. } => Some(operator),
         _ => None,
     }
 }
@@ -99,7 +102,14 @@ impl fmt::Display for Sentence<'_> {
             Event::OperatorPaused { .. }
             | Event::OperatorResumed { .. }
             | Event::OperatorAsked { .. }
-            | Event::SwitchoverAsked { .. } => asked(f, self.event),
+            | Event::SwitchoverAsked { .. }
+            | Event::OperatorDrilled { .. } => asked(f, self.event),
+            Event::DrillEnded {
+                drill,
+                restored,
+                how,
+                ..
+            } => drill_ended(f, *drill, *restored, how),
             Event::ActedUnrecorded { .. }
             | Event::JournalQuarantined { .. }
             | Event::JournalFailed { .. }
@@ -132,6 +142,11 @@ fn of_others(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
         }
         _ => f.write_str("no other host has the VIP any more"),
     }
+}
+
+fn drill_ended(f: &mut fmt::Formatter<'_>, drill: Drill, restored: bool, how: &str) -> fmt::Result {
+    let end = if restored { "over" } else { "NOT UNDONE" };
+    write!(f, "drill {drill}: {end}: {how}")
 }
 
 fn of_the_journal(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
@@ -252,6 +267,7 @@ fn passed(deadline: Deadline) -> &'static str {
         Deadline::PauseExpiry => "the pause is over",
         Deadline::Apart => "the replica has had no link for a while",
         Deadline::LastPrimary => "the last primary has been waited for long enough",
+        Deadline::DrillOver => "a drill ought to have ended",
         Deadline::Conflict => "another node has been seen to serve as well for a while",
     }
 }
@@ -276,6 +292,13 @@ fn asked(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
         }
         Event::OperatorResumed { .. } => f.write_str(" resumed automatic actions"),
         Event::SwitchoverAsked { to: Some(to), .. } => write!(f, " asked for a switchover to {to}"),
+        Event::OperatorDrilled { drill, for_ms, .. } => {
+            write!(
+                f,
+                " began the drill {drill}, for {} s",
+                for_ms.div_ceil(1000)
+            )
+        }
         Event::SwitchoverAsked { to: None, .. } => f.write_str(" asked for a switchover"),
         Event::OperatorAsked { request, .. } => f.write_str(match request {
             RedisRequest::Start => " asked for Redis to be started",

@@ -96,6 +96,9 @@ pub struct InstanceStatus {
     pub peers: Vec<PeerStatus>,
     /// Automatic actions are suspended.
     pub paused: Option<PauseStatus>,
+    /// The drill that runs on this host.
+    #[serde(default)]
+    pub drill: Option<DrillStatus>,
     /// The open incident.
     pub incident: Option<IncidentStatus>,
     /// Timers that run.
@@ -162,6 +165,15 @@ pub struct PauseStatus {
     pub reason: String,
 }
 
+/// A drill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillStatus {
+    /// Which.
+    pub drill: String,
+    /// When everything is as before, at the latest, RFC 3339 in UTC.
+    pub until: String,
+}
+
 /// An open incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentStatus {
@@ -204,6 +216,10 @@ impl InstanceStatus {
                 until: pause.until_us.map(rfc3339),
                 reason: pause.reason.clone(),
             }),
+            drill: state.drill.map(|drilled| DrillStatus {
+                drill: drilled.drill.to_string(),
+                until: rfc3339(drilled.until_us),
+            }),
             incident: state.incident.as_ref().map(|incident| IncidentStatus {
                 id: incident.id.0,
                 opened: rfc3339(incident.opened.wall_us),
@@ -228,6 +244,7 @@ impl InstanceStatus {
             .any(|role| role.word() == self.role)
             && self.incident.is_none()
             && self.paused.is_none()
+            && self.drill.is_none()
             && self.unsent.is_empty()
             && self.journal_out.is_none()
             && self.keepalived != Some(false)

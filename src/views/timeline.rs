@@ -11,6 +11,7 @@ use super::time::rfc3339;
 use crate::model::alarm::AlarmStatus;
 use crate::model::decision::Note;
 use crate::model::effect::Effect;
+use crate::model::event::{Deadline, Event};
 use crate::model::record::{IncidentId, Record};
 use crate::model::role::Role;
 use crate::model::time::At;
@@ -56,12 +57,15 @@ pub struct IncidentSummary {
 #[derive(Debug, Default)]
 pub struct Timeline {
     roles: BTreeMap<String, Role>,
+    /// The drills that run, as sentences: what they break is no trouble of its own.
+    drills: BTreeMap<String, String>,
     open: BTreeMap<String, (At, IncidentSummary)>,
 }
 
 impl Timeline {
     /// Folds one record; returns the incident that it closed.
     pub fn fold(&mut self, record: &Record) -> Option<IncidentSummary> {
+        self.note_drill(record);
         let role_before = self.roles.get(&record.instance).copied();
         if let Some(change) = record.decision.transition {
             self.roles.insert(record.instance.clone(), change.to);
@@ -69,7 +73,10 @@ impl Timeline {
         for note in &record.decision.notes {
             if let Note::IncidentOpened(id) = note {
                 let from = record.decision.transition.map(|change| change.from);
-                let summary = open(record, *id, from.or(role_before));
+                let mut summary = open(record, *id, from.or(role_before));
+                if let Some(drill) = self.drills.get(&record.instance) {
+                    summary.cause = format!("{drill}: {}", summary.cause);
+                }
                 self.open
                     .insert(record.instance.clone(), (record.at, summary));
             }
@@ -86,6 +93,25 @@ impl Timeline {
         self.open
             .remove(&record.instance)
             .map(|(_, summary)| summary)
+    }
+
+    fn note_drill(&mut self, record: &Record) {
+        let Record {
+            instance, event, ..
+        } = record;
+        match event {
+            Event::OperatorDrilled { .. } => {
+                let began = Sentence::new(instance, event).to_string();
+                self.drills.insert(instance.clone(), began);
+            }
+            Event::DrillEnded { .. }
+            | Event::DeadlinePassed {
+                deadline: Deadline::DrillOver,
+            } => {
+                self.drills.remove(instance);
+            }
+            _ => {}
+        }
     }
 
     /// The incidents that go on.

@@ -11,6 +11,10 @@ use rtnetlink::packet_route::route::RouteType;
 use rtnetlink::{Handle, MulticastGroup, RouteMessageBuilder};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 
+mod interface;
+
+pub use interface::Lost;
+
 /// The kernel answers within a millisecond; this bounds what must not happen.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often an IPv6 address that was added is looked at until it is in service.
@@ -190,6 +194,15 @@ pub fn index_of(interface: &str) -> Result<u32, Error> {
 }
 
 fn address(message: AddressMessage) -> Option<Address> {
+    Some(Address {
+        ip: local_ip(&message)?,
+        prefix: message.header.prefix_len,
+        index: message.header.index,
+        message,
+    })
+}
+
+fn local_ip(message: &AddressMessage) -> Option<IpAddr> {
     // Where both are there, IFA_LOCAL is this end and IFA_ADDRESS the other end (rtnetlink(7)).
     let of = |local: bool| {
         message
@@ -201,13 +214,7 @@ fn address(message: AddressMessage) -> Option<Address> {
                 _ => None,
             })
     };
-    let ip = of(true).or_else(|| of(false))?;
-    Some(Address {
-        ip,
-        prefix: message.header.prefix_len,
-        index: message.header.index,
-        message,
-    })
+    of(true).or_else(|| of(false))
 }
 
 async fn bounded<T>(

@@ -43,7 +43,15 @@ impl Process {
     /// # Errors
     /// It has exited already, or this process may not (`CAP_KILL`, or the same user).
     pub fn kill(&self) -> io::Result<()> {
-        Ok(pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL)?)
+        self.signal(Signal::KILL)
+    }
+
+    /// Any signal, to this very process.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(pidfd_send_signal(self.pidfd.get_ref(), signal)?)
     }
 
     /// Waits until the process has exited.

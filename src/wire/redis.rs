@@ -4,6 +4,7 @@
 //! bounds it. A future that is dropped leaves the link usable, though the command may still be carried out.
 
 mod error;
+mod inspect;
 mod link;
 mod sign;
 mod writes;

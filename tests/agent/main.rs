@@ -7,6 +7,8 @@
 mod alarms;
 mod blackbox;
 mod commands;
+mod doctor;
+mod drill;
 mod journal;
 mod life;
 #[path = "../common/namespace.rs"]

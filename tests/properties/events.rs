@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use rha::machine::{Health, State, Status};
+use rha::model::drill::Drill;
 use rha::model::effect::{EffectId, Outcome};
 use rha::model::event::{Deadline, Event, Operator, RedisRequest};
 use rha::model::record::Seq;
@@ -245,6 +246,17 @@ fn other_event() -> impl Strategy<Value = Event> {
             within_ms: 5_000,
             operator: operator(),
         },
+        Event::OperatorDrilled {
+            drill: Drill::RedisHang,
+            for_ms: 5_000,
+            operator: operator(),
+        },
+        Event::DrillEnded {
+            drill: Drill::RedisHang,
+            restored: true,
+            how: why(),
+            operator: operator(),
+        },
         Event::PeerAdvertised {
             peer: "c".to_owned(),
             heard: false,
@@ -377,6 +389,7 @@ fn deadline() -> impl Strategy<Value = Deadline> {
         Deadline::Conflict,
         Deadline::Apart,
         Deadline::LastPrimary,
+        Deadline::DrillOver,
     ])
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rha::machine::{self, State};
+use rha::model::drill::Drill;
 use rha::model::effect::{Effect, EffectId, Outcome};
 use rha::model::event::{Event, Operator, RedisRequest};
 use rha::model::record::{Record, Seq};
@@ -149,6 +150,26 @@ impl World {
     pub fn claim_vip(&mut self, node: usize, by: Option<&str>) {
         let by = by.map(str::to_owned);
         self.inform(node, 0, Event::VipClaimed { by });
+    }
+
+    /// Said, not done: what it breaks is said beside it.
+    pub fn begin_drill(&mut self, node: usize, drill: Drill, for_ms: u64) {
+        let began = Event::OperatorDrilled {
+            drill,
+            for_ms,
+            operator: operator("rha drill"),
+        };
+        self.inform(node, 0, began);
+    }
+
+    pub fn end_drill(&mut self, node: usize, drill: Drill) {
+        let ended = Event::DrillEnded {
+            drill,
+            restored: true,
+            how: "its time was over".to_owned(),
+            operator: operator("rha drill"),
+        };
+        self.inform(node, 0, ended);
     }
 
     /// Settings that a reload brought.

@@ -144,6 +144,8 @@ fn words(record: &Record) -> String {
             RedisRequest::Restart => "the operator restarts Redis".to_owned(),
             RedisRequest::Promote => "the operator forces a promotion".to_owned(),
         },
+        Event::OperatorDrilled { drill, .. } => format!("the operator drills {drill}"),
+        Event::DrillEnded { drill, .. } => format!("the drill {drill} is over"),
         other => other.kind().to_owned(),
     }
 }

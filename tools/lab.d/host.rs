@@ -209,6 +209,14 @@ impl Host {
         Ok(kill_process(Pid::from_child(child), signal)?)
     }
 
+    /// A service that a drill has started again is nobody's child here.
+    pub fn hand_on(&mut self, service: Service) {
+        if let Some(mut child) = self.running.remove(&service) {
+            // It has ended: it was the drill's to end.
+            let _ = child.wait();
+        }
+    }
+
     fn end(&mut self, service: Service, signal: Signal) -> anyhow::Result<()> {
         let Some(mut child) = self.running.remove(&service) else {
             bail!("{}: {} does not run", self.name, service.word());
@@ -260,6 +268,13 @@ impl Host {
     /// The command that [`Host::rha`] runs.
     pub fn rha_command(&self, args: &[&str]) -> Command {
         let mut command = bounded_in_netns(&self.name, self.bin_dir.join("rha"), RHA_LIMIT);
+        command.args(args).arg("--config").arg(self.paths.config());
+        command
+    }
+
+    /// As [`Host::rha_command`], with nothing between: who kills its process kills rha.
+    pub fn rha_alone(&self, args: &[&str]) -> Command {
+        let mut command = in_netns(&self.name, self.bin_dir.join("rha"));
         command.args(args).arg("--config").arg(self.paths.config());
         command
     }

@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod config;
 mod demo;
+mod drills;
 mod failover;
 mod faults;
 mod host;
@@ -108,6 +109,12 @@ enum Verb {
     /// Faults in this world (`lab faults` starts it in namespaces of its own)
     #[command(hide = true)]
     FaultsHere(faults::HereArgs),
+    /// Each drill of `rha drill` once, and `rha doctor` before and after (2 min)
+    Drills {
+        /// End with one JSON object in a line of its own
+        #[arg(long)]
+        json: bool,
+    },
     /// Show one failover and return, live
     Demo,
     /// Make a world to play with; it reads commands, and `help` lists them
@@ -145,6 +152,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             let run = |world: &mut World| faults::run_here(world, args);
             (world::within(&cli.world, run), false)
         }
+        Verb::Drills { json } => (world::within(&cli.world, drills::run), *json),
         Verb::Demo => (world::within(&cli.world, demo::run), false),
         Verb::Shell => (world::within(&cli.world, shell::run), false),
         Verb::Client(args) => return client::run(args),

@@ -17,6 +17,18 @@ pub(super) fn line(out: &mut dyn Write, fields: &[&str]) -> io::Result<()> {
     out.write_all(b"\r\n")
 }
 
+/// Findings with a header.
+///
+/// # Errors
+/// Those of `out`.
+pub fn findings(rows: &[[&str; 6]], out: &mut dyn Write) -> io::Result<()> {
+    line(
+        out,
+        &["state", "subject", "instance", "check", "text", "todo"],
+    )?;
+    rows.iter().try_for_each(|row| line(out, row))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -16,6 +16,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
 pub use columns::{Cell, Columns, GAP, wrap};
+pub use csv::findings as findings_csv;
 pub use error::{Problem, ignore_broken_pipe, report, warn};
 pub use history::{csv as history_csv, json as history_json};
 pub use rows::table as history_table;

@@ -95,7 +95,7 @@ fn block(instance: &InstanceStatus, screen: &Screen, out: &mut dyn Write) -> io:
     writeln!(out, "{name}: {style}{role}{style:#}{since}")?;
     for (word, text) in facts(instance, screen) {
         let style = match word {
-            "journal" | "unsent" | "paused" | "incident" | "copy" | "aside" => alert(),
+            "journal" | "unsent" | "paused" | "drill" | "incident" | "copy" | "aside" => alert(),
             _ => Style::new(),
         };
         for (index, text) in wrap(&text, screen.width.saturating_sub(15))
@@ -138,6 +138,10 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
             None => "until resumed".to_owned(),
         };
         facts.push(("paused", format!("{until}: {}", pause.reason)));
+    }
+    if let Some(drill) = &instance.drill {
+        let until = screen.local(&drill.until);
+        facts.push(("drill", format!("{}, until {until}", drill.drill)));
     }
     if let Some(incident) = &instance.incident {
         let mut text = format!(
@@ -276,6 +280,9 @@ fn trouble(instance: &InstanceStatus) -> Vec<String> {
     }
     if instance.paused.is_some() {
         trouble.push("paused".to_owned());
+    }
+    if let Some(drill) = &instance.drill {
+        trouble.push(format!("drill {}", drill.drill));
     }
     if let Some(incident) = &instance.incident {
         trouble.push(format!("incident {}", Seq(incident.id)));

@@ -5,12 +5,13 @@ mod lacks;
 mod process;
 mod units;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
+use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
 use nix::unistd::{Group, User};
 
@@ -21,6 +22,8 @@ pub use lacks::lacks;
 pub struct Host {
     /// The interfaces with their addresses and the lengths of their prefixes.
     pub interfaces: BTreeMap<String, Vec<(IpAddr, u8)>>,
+    /// Those of them that are down, or have no carrier.
+    pub down: BTreeSet<String>,
     /// How many keepalived run, daemons and not their children, in this network namespace.
     pub keepaliveds: usize,
     /// Programs may run in real time here, and may not raise the limit of it once it was lowered.
@@ -36,13 +39,21 @@ impl Host {
     /// The interfaces cannot be listed.
     pub fn look() -> io::Result<Self> {
         let mut interfaces: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut down = BTreeSet::new();
         for found in getifaddrs()? {
+            if !found
+                .flags
+                .contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING)
+            {
+                down.insert(found.interface_name.clone());
+            }
             let addresses = interfaces.entry(found.interface_name.clone()).or_default();
             addresses.extend(address(&found));
         }
         let keepaliveds = process::keepaliveds();
         Ok(Self {
             interfaces,
+            down,
             kills_real_time: process::kills_real_time(keepaliveds.first()),
             keepaliveds: keepaliveds.len(),
             fleeting: units::runtime_directories(),

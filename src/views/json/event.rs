@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::Shown;
 use super::facts::{AtJson, OperatorJson, ProbeJson, SettingsJson};
+use super::operator::of_operator;
 use crate::model::effect::{EffectId, Outcome};
-use crate::model::event::{Deadline, Event, Operator, RedisRequest};
+use crate::model::event::{Deadline, Event};
 use crate::model::record::Seq;
 use crate::model::redis::{RedisId, Sign};
 use crate::model::time::At;
 use crate::model::vrrp::{Notified, SpoolPosition, Subject, Word};
-use crate::views::time::rfc3339;
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -134,6 +134,17 @@ pub(super) enum EventJson<'a> {
         within_ms: u64,
         operator: OperatorJson<'a>,
     },
+    OperatorDrilled {
+        drill: &'static str,
+        for_ms: u64,
+        operator: OperatorJson<'a>,
+    },
+    DrillEnded {
+        drill: &'static str,
+        restored: bool,
+        how: &'a str,
+        operator: OperatorJson<'a>,
+    },
 }
 
 impl<'a> From<&'a Event> for EventJson<'a> {
@@ -183,17 +194,16 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::OperatorPaused { .. }
             | Event::OperatorResumed { .. }
             | Event::OperatorAsked { .. }
-            | Event::SwitchoverAsked { .. } => of_operator(event),
+            | Event::SwitchoverAsked { .. }
+            | Event::OperatorDrilled { .. }
+            | Event::DrillEnded { .. } => of_operator(event),
             Event::ActedUnrecorded { at, why, what } => unrecorded(at, why, what),
             Event::JournalQuarantined { path, why } => Self::JournalQuarantined { path, why },
             Event::JournalFailed { at, why, over } => journal_failed(at, why, *over),
             Event::SpoolDamaged {
                 spool,
                 skipped_bytes,
-            } => Self::SpoolDamaged {
-                spool: *spool,
-                skipped_bytes: *skipped_bytes,
-            },
+            } => spool_damaged(*spool, *skipped_bytes),
             Event::RecordsRemoved {
                 below,
                 records,
@@ -208,45 +218,16 @@ impl<'a> From<&'a Event> for EventJson<'a> {
     }
 }
 
+fn spool_damaged<'a>(spool: SpoolPosition, skipped_bytes: u64) -> EventJson<'a> {
+    EventJson::SpoolDamaged {
+        spool,
+        skipped_bytes,
+    }
+}
+
 fn peer_signed(peer: &str, sign: Option<Sign>) -> EventJson<'_> {
     let sign = sign.map(Sign::word);
     EventJson::PeerSigned { peer, sign }
-}
-
-fn of_operator(event: &Event) -> EventJson<'_> {
-    match event {
-        Event::OperatorPaused {
-            until_us,
-            reason,
-            operator,
-        } => operator_paused(*until_us, reason, operator),
-        Event::OperatorResumed { operator } => operator_resumed(operator),
-        Event::OperatorAsked { request, operator } => operator_asked(*request, operator),
-        Event::SwitchoverAsked {
-            to,
-            within_ms,
-            operator,
-        } => switchover_asked(to.as_deref(), *within_ms, operator),
-        _ => unreachable!("told by operators only"),
-    }
-}
-
-fn switchover_asked<'a>(
-    to: Option<&'a str>,
-    within_ms: u64,
-    operator: &'a Operator,
-) -> EventJson<'a> {
-    EventJson::SwitchoverAsked {
-        to,
-        within_ms,
-        operator: operator.into(),
-    }
-}
-
-fn operator_resumed(operator: &Operator) -> EventJson<'_> {
-    EventJson::OperatorResumed {
-        operator: operator.into(),
-    }
 }
 
 fn unrecorded<'a>(at: &'a At, why: &'a str, what: &'a str) -> EventJson<'a> {
@@ -335,35 +316,11 @@ fn finished<'a>(effect: &'a EffectId, what: &'a str, outcome: &'a Outcome) -> Ev
     }
 }
 
-fn operator_paused<'a>(
-    until_us: Option<i64>,
-    reason: &'a str,
-    operator: &'a Operator,
-) -> EventJson<'a> {
-    EventJson::OperatorPaused {
-        until: until_us.map(rfc3339),
-        reason,
-        operator: operator.into(),
-    }
-}
-
 fn journal_failed<'a>(at: &'a At, why: &'a str, over: bool) -> EventJson<'a> {
     EventJson::JournalFailed {
         began: at.into(),
         why,
         over,
-    }
-}
-
-fn operator_asked(request: RedisRequest, operator: &Operator) -> EventJson<'_> {
-    EventJson::OperatorAsked {
-        request: match request {
-            RedisRequest::Start => "start",
-            RedisRequest::Stop => "stop",
-            RedisRequest::Restart => "restart",
-            RedisRequest::Promote => "promote",
-        },
-        operator: operator.into(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod event;
 mod facts;
+mod operator;
 
 use std::fmt::Display;
 

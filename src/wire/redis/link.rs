@@ -306,7 +306,7 @@ fn pong_only(reply: Value) -> Result<(), Error> {
     }
 }
 
-fn text(reply: &Value) -> Result<String, Error> {
+pub(super) fn text(reply: &Value) -> Result<String, Error> {
     match reply {
         Value::BulkString(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
         Value::SimpleString(text) => Ok(text.clone()),
