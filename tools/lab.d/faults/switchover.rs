@@ -2,12 +2,13 @@
 
 use std::process::{Child, Stdio};
 use std::thread::{self, sleep};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rustix::process::Signal;
 
 use super::scene::Scene;
+use crate::clock::now;
 use crate::host::Service;
 use crate::plan::CLIENT;
 use crate::run::{bounded_in_netns, in_netns, output};
@@ -59,13 +60,13 @@ pub fn under_load(scene: &mut Scene<'_>) -> anyhow::Result<()> {
 /// closed before it was answered.
 fn one_by_one(host: &str, port: &str) -> anyhow::Result<(Duration, usize)> {
     let (mut longest, mut failed) = (Duration::ZERO, 0);
-    let end = Instant::now() + WARM + WHILE;
-    while Instant::now() < end {
+    let end = now() + WARM + WHILE;
+    while now() < end {
         let mut command = bounded_in_netns(CLIENT, "redis-cli", WHILE);
         command.args(["-h", host, "-p", port, "SET", "redis-cli", "1"]);
-        let began = Instant::now();
+        let began = now();
         let said = output(&mut command)?;
-        longest = longest.max(began.elapsed());
+        longest = longest.max(now().saturating_sub(began));
         failed += usize::from(said.stdout != b"OK\n");
     }
     Ok((longest, failed))
