@@ -25,7 +25,8 @@ const ANSWER: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Asks the VIP for a master, again and again, each time anew.
+/// Asks the VIP for a master, again and again, each time anew. This host may keep the VIP as a drain address when it has left
+/// already: then a master on another node is who its clients have.
 pub struct Watch {
     over: Arc<AtomicBool>,
     seen: JoinHandle<Outage>,
@@ -50,10 +51,10 @@ impl Outage {
 
 impl Watch {
     /// From now on.
-    pub fn start(vip: Target) -> Self {
+    pub fn start(vip: Target, others: Vec<Target>) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&over);
-        let seen = thread::spawn(move || watched(&vip, &until));
+        let seen = thread::spawn(move || watched(&vip, &others, &until));
         Self { over, seen }
     }
 
@@ -64,7 +65,7 @@ impl Watch {
     }
 }
 
-fn watched(vip: &Target, over: &AtomicBool) -> Outage {
+fn watched(vip: &Target, others: &[Target], over: &AtomicBool) -> Outage {
     let mut outage = Outage::default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -73,11 +74,9 @@ fn watched(vip: &Target, over: &AtomicBool) -> Outage {
     let mut out_since = None;
     while !over.load(Ordering::Relaxed) {
         let began = Instant::now();
-        let answer = runtime.block_on(probe(&mut None, vip, ANSWER, ANSWER));
+        let mut asked = std::iter::once(vip).chain(others);
+        let serves = asked.any(|target| runtime.block_on(is_master(target)));
         outage.asked += 1;
-        let serves = answer
-            .observation
-            .is_some_and(|seen| seen.role == RedisRole::Master);
         match (serves, out_since) {
             (true, Some(since)) => {
                 outage.saw(began.duration_since(since));
@@ -92,6 +91,12 @@ fn watched(vip: &Target, over: &AtomicBool) -> Outage {
         outage.saw(since.elapsed());
     }
     outage
+}
+
+async fn is_master(target: &Target) -> bool {
+    let answer = probe(&mut None, target, ANSWER, ANSWER).await;
+    let seen = answer.observation;
+    seen.is_some_and(|seen| seen.role == RedisRole::Master)
 }
 
 /// The instance as the agent shows it; `None` where no agent answers.

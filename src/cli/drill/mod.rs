@@ -21,7 +21,7 @@ use super::pause::command_line;
 use super::render::{Problem, counted};
 use super::{exit, source};
 use crate::agent::clock::Clock;
-use crate::agent::hands::vip_target;
+use crate::agent::hands::{peer_target, vip_target};
 use crate::config::{Config, Instance, parse_duration};
 use crate::model::drill::Drill;
 use crate::views::status::InstanceStatus;
@@ -273,7 +273,9 @@ fn drilled(
     let file = file.canonicalize()?;
     let since_us = Clock::new()?.now().wall_us;
     let mut keeper = Keeper::start(&file, plan)?;
-    let watch = after::Watch::start(vip_target(instance)?);
+    let others = instance.others(&config.node.name);
+    let others = others.map(|node| peer_target(instance, node));
+    let watch = after::Watch::start(vip_target(instance)?, others.collect::<Result<_, _>>()?);
     let over = follow(&mut keeper, plan, out);
     let paths = &config.paths;
     let end = match &over {
