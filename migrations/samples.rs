@@ -13,7 +13,7 @@ use crate::model::record::{Record, Seq};
 use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole, Sign};
 use crate::model::role::Role;
 use crate::model::settings::Settings;
-use crate::model::time::{At, BootId};
+use crate::model::time::{At, BootId, Tilt};
 use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject, VrrpState, Word};
 
 /// A record of every event, in stored order; effects, outcomes and notes are spread over them.
@@ -22,6 +22,7 @@ pub(crate) fn samples() -> Vec<Record> {
     decisions.resize(events.len(), Decision::default());
     decisions.push(decision_of_format_3());
     events.extend(events_of_format_3());
+    events.extend(further_events_of_format_3());
     let mut decisions = decisions.into_iter();
     let events = events.into_iter().enumerate();
     let records = events.map(|(index, event)| Record {
@@ -160,6 +161,9 @@ fn settings() -> Settings {
         redundancy_ms: 30_000,
         repeat_ms: 14_400_000,
         sinks: vec!["ops".to_owned()],
+        tilt_ms: 0,
+        max_promotions: 0,
+        promotions_window_ms: 0,
     }
 }
 
@@ -322,6 +326,9 @@ fn events_of_format_3() -> Vec<Event> {
             last_primary_ms: 30_000,
             replicated_writes: true,
             kill_hung: true,
+            tilt_ms: 2_000,
+            max_promotions: 20,
+            promotions_window_ms: 120_000,
             ..settings()
         }),
         Event::DeadlinePassed {
@@ -354,6 +361,30 @@ fn events_of_format_3() -> Vec<Event> {
         },
         Event::DeadlinePassed {
             deadline: Deadline::DrillOver,
+        },
+    ]
+}
+
+/// Of time, and of operators who take notice.
+fn further_events_of_format_3() -> Vec<Event> {
+    vec![
+        Event::Tilted {
+            why: Tilt::ClockJump,
+            by_ms: -3_600_000,
+        },
+        Event::Tilted {
+            why: Tilt::Stall,
+            by_ms: 5_000,
+        },
+        Event::OperatorAcked {
+            note: "the switch port flaps".to_owned(),
+            operator: operator(),
+        },
+        Event::DeadlinePassed {
+            deadline: Deadline::TiltOver,
+        },
+        Event::DeadlinePassed {
+            deadline: Deadline::FlapWait,
         },
     ]
 }

@@ -1,5 +1,7 @@
 //! What every format has to hold.
 
+use std::collections::BTreeSet;
+
 use crate::journal::codec::{Chain, Entry};
 use crate::model::decision::Note;
 use crate::model::effect::{Effect, Outcome};
@@ -52,7 +54,7 @@ fn every_stored_variant_has_a_golden_line() {
             .for_each(|note| seen.note(note));
     }
     let full = |seen: &[bool]| seen.iter().all(|seen| *seen);
-    assert!(full(&seen.events), "{:?}", seen.events);
+    assert_eq!(seen.events.len(), Event::KINDS.len(), "{:?}", seen.events);
     assert!(full(&seen.effects), "{:?}", seen.effects);
     assert!(full(&seen.outcomes), "{:?}", seen.outcomes);
     assert!(full(&seen.notes), "{:?}", seen.notes);
@@ -84,11 +86,11 @@ fn unknown_formats_are_refused() {
 /// here, and then into the samples.
 #[derive(Default)]
 struct Seen {
-    events: [bool; 31],
+    events: BTreeSet<usize>,
     effects: [bool; 13],
     outcomes: [bool; 5],
     notes: [bool; 6],
-    deadlines: [bool; 12],
+    deadlines: [bool; 14],
 }
 
 impl Seen {
@@ -131,8 +133,10 @@ impl Seen {
             Event::VipClaimed { .. } => 28,
             Event::OperatorDrilled { .. } => 29,
             Event::DrillEnded { .. } => 30,
+            Event::Tilted { .. } => 31,
+            Event::OperatorAcked { .. } => 32,
         };
-        self.events[index] = true;
+        self.events.insert(index);
     }
 
     fn effect(&mut self, effect: &Effect) {
@@ -191,6 +195,8 @@ impl Seen {
             Deadline::Apart => 9,
             Deadline::LastPrimary => 10,
             Deadline::DrillOver => 11,
+            Deadline::TiltOver => 12,
+            Deadline::FlapWait => 13,
         };
         self.deadlines[index] = true;
     }

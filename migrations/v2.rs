@@ -130,6 +130,9 @@ impl Settings {
             redundancy_ms: self.redundancy_ms,
             repeat_ms: self.repeat_ms,
             sinks: self.sinks,
+            tilt_ms: 0,
+            max_promotions: 0,
+            promotions_window_ms: 0,
         }
     }
 }

@@ -184,6 +184,26 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
                 world.reload(node);
             }
         }
+        ["clock", way @ ("forward" | "back"), node, time] => {
+            let (node, us) = (find(world, node)?, duration(time)?);
+            let us = i64::try_from(us).map_err(|_| "too far")?;
+            world.jump_clock(node, if *way == "back" { -us } else { us });
+        }
+        ["ack", node, note] => {
+            let node = find(world, node)?;
+            world.ack(node, note);
+        }
+        ["budget", count, "in", time] => {
+            let (count, ms) = (
+                count.parse().map_err(|_| "how many?")?,
+                duration(time)? / MS,
+            );
+            for node in 0..world.nodes.len() {
+                let settings = &mut world.nodes[node].settings;
+                (settings.max_promotions, settings.promotions_window_ms) = (count, ms);
+                world.reload(node);
+            }
+        }
         ["prefer", "consistency", node] => {
             let node = find(world, node)?;
             world.nodes[node].settings.prefer_availability = false;
@@ -308,6 +328,8 @@ fn process(world: &mut World, verb: &str, part: &str, node: &str) -> Result<(), 
         ("start", "agent") => world.start_agent(node),
         ("stop", "agent") => world.stop_agent(node),
         ("kill", "agent") => world.kill_agent(node),
+        ("freeze", "agent") => world.stall(node, Part::Agent),
+        ("thaw", "agent") => world.resume(node, Part::Agent),
         ("freeze", "host") => all.into_iter().for_each(|part| world.stall(node, part)),
         ("thaw", "host") => all.into_iter().for_each(|part| world.resume(node, part)),
         ("crash", "host") => world.crash_host(node),

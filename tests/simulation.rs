@@ -71,8 +71,16 @@ impl Life {
             .collect();
         let mut world = World::new(size, jitter);
         let replicated = rng.chance(30);
+        // Used up within one run, and left behind when it has healed.
+        let budget = if rng.chance(30) {
+            1 + rng.below(3) as u16
+        } else {
+            20
+        };
         for node in &mut world.nodes {
             node.settings.replicated_writes = replicated;
+            node.settings.max_promotions = budget;
+            node.settings.promotions_window_ms = 60_000;
         }
         world.sync_us = [2 * MS, 300 * MS, 8 * SECOND][rng.below(3) as usize];
         for node in 0..size {
@@ -111,6 +119,13 @@ impl Life {
             Harm::StopKeepalived => world.stop_keepalived(node),
             Harm::StartKeepalived => world.start_keepalived(node),
             Harm::FreezeKeepalived => world.stall(node, Part::Keepalived),
+            Harm::FreezeAgent => world.stall(node, Part::Agent),
+            Harm::JumpClock => {
+                let far = i64::try_from(self.rng.below(3600 * SECOND)).expect("an hour");
+                let by_us = if self.rng.chance(50) { far } else { -far };
+                world.jump_clock(node, by_us);
+            }
+            Harm::Ack => world.ack(node, "simulated"),
             Harm::FreezeHost => PARTS.into_iter().for_each(|part| world.stall(node, part)),
             Harm::Thaw => PARTS.into_iter().for_each(|part| world.resume(node, part)),
             Harm::CrashHost => world.crash_host(node),
@@ -272,6 +287,7 @@ enum Harm {
     StopKeepalived,
     StartKeepalived,
     FreezeKeepalived,
+    FreezeAgent,
     FreezeHost,
     Thaw,
     CrashHost,
@@ -289,6 +305,8 @@ enum Harm {
     FailTrackFiles,
     SlowRoleOrders,
     Write,
+    JumpClock,
+    Ack,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -305,7 +323,7 @@ enum ToRedis {
 }
 
 /// What the rules heal, some of it more often.
-const HARMS: [Harm; 40] = [
+const HARMS: [Harm; 43] = [
     Harm::Redis(ToRedis::Save),
     Harm::Redis(ToRedis::Kill),
     Harm::Redis(ToRedis::Kill),
@@ -329,6 +347,7 @@ const HARMS: [Harm; 40] = [
     Harm::StopKeepalived,
     Harm::StartKeepalived,
     Harm::FreezeKeepalived,
+    Harm::FreezeAgent,
     Harm::FreezeHost,
     Harm::Thaw,
     Harm::CrashHost,
@@ -346,6 +365,8 @@ const HARMS: [Harm; 40] = [
     Harm::FailTrackFiles,
     Harm::StrayLine,
     Harm::Write,
+    Harm::JumpClock,
+    Harm::Ack,
 ];
 
 /// What they do not heal: a lost BACKUP line shows nowhere. `RHA_ALL_HARMS=1` adds it.

@@ -28,6 +28,8 @@ pub const CHECK: &str = "/v1/check";
 pub const PAUSE: &str = "/v1/pause";
 /// `POST` [`Resume`].
 pub const RESUME: &str = "/v1/resume";
+/// `POST` [`Ack`].
+pub const ACK: &str = "/v1/ack";
 /// `POST` [`RedisAsk`]; answers when it is done.
 pub const REDIS: &str = "/v1/redis";
 /// `GET`, followed by the name of an instance and perhaps [`SwitchoverTo`]: each thing that must be so, as
@@ -65,6 +67,20 @@ pub struct Pause {
 pub struct Resume {
     /// Which instance; all where there is none.
     pub instance: Option<String>,
+    /// The command line, for the record.
+    #[serde(default)]
+    pub command: String,
+}
+
+/// Take notice of what is wrong.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ack {
+    /// Which instance; all where there is none.
+    pub instance: Option<String>,
+    /// What is known or done about it.
+    #[serde(default)]
+    pub note: String,
     /// The command line, for the record.
     #[serde(default)]
     pub command: String,

@@ -18,6 +18,7 @@ mod library;
 pub mod lookup;
 mod mend;
 mod pilot;
+mod pulse;
 mod reading;
 mod reload;
 mod senses;
@@ -42,6 +43,7 @@ use intake::Intake;
 use library::Library;
 use mend::Mending;
 use pilot::{Ask, Pilot, Taken};
+use pulse::Pulse;
 use senses::Senses;
 use signs::Signs;
 use start::of;
@@ -158,8 +160,17 @@ impl Agent {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut batch = Vec::with_capacity(BATCH);
+        let pulse = Pulse::start(self.clock);
         loop {
-            match self.wake(&mut batch, &mut tick, &mut signals).await {
+            let wake = self.wake(&mut batch, &mut tick, &mut signals).await;
+            if let Some((why, by_ms)) = pulse.noticed(self.clock.now()) {
+                self.tilt(why, by_ms).await;
+                if matches!(wake, Wake::Deadline(_)) {
+                    // It may have been put off: else it is due at once again.
+                    continue;
+                }
+            }
+            match wake {
                 Wake::Facts => self.take(std::mem::take(&mut batch)).await,
                 Wake::Asked(ask) => self.answer(ask).await,
                 Wake::Doorbell => self.take_in_spool().await,

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, broadcast, mpsc, oneshot};
 
-use super::api::{self, Answer, Pause, RedisAsk, Resume};
+use super::api::{self, Ack, Answer, Pause, RedisAsk, Resume};
 use super::board::{Shared, lock};
 use super::clock::Clock;
 use super::connections::Caller;
@@ -114,6 +114,7 @@ pub fn router(app: App) -> Router {
         .route(api::COMPACT, post(compact))
         .route(api::PAUSE, post(pause))
         .route(api::RESUME, post(resume))
+        .route(api::ACK, post(ack))
         .route(api::REDIS, post(redis))
         .route(api::CONFIG, get(config))
         .route(api::DRILL, post(drill::begun))
@@ -180,9 +181,8 @@ async fn pause(
     Extension(caller): Extension<Caller>,
     Json(body): Json<Pause>,
 ) -> (StatusCode, Json<Answer>) {
-    if body.reason.chars().count() > WORDS_MAX {
-        let text = format!("the reason is longer than {WORDS_MAX} characters");
-        return (StatusCode::BAD_REQUEST, Json(Answer { ok: false, text }));
+    if let Err(refused) = bounded("reason", &body.reason) {
+        return refused;
     }
     let operator = caller.operator(body.command);
     let until_us = body.for_ms.map(|for_ms| {
@@ -206,6 +206,29 @@ async fn resume(
         operator: caller.operator(body.command),
     };
     tell_all(&app, body.instance, event, "resumed").await
+}
+
+async fn ack(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<Ack>,
+) -> (StatusCode, Json<Answer>) {
+    if let Err(refused) = bounded("note", &body.note) {
+        return refused;
+    }
+    let event = Event::OperatorAcked {
+        note: body.note,
+        operator: caller.operator(body.command),
+    };
+    tell_all(&app, body.instance, event, "acknowledged").await
+}
+
+fn bounded(what: &str, text: &str) -> Result<(), (StatusCode, Json<Answer>)> {
+    if text.chars().count() <= WORDS_MAX {
+        return Ok(());
+    }
+    let text = format!("the {what} is longer than {WORDS_MAX} characters");
+    Err((StatusCode::BAD_REQUEST, Json(Answer { ok: false, text })))
 }
 
 async fn tell_all(

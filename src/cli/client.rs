@@ -142,7 +142,15 @@ impl Client {
             StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => {
                 Err(Problem::usage(answer.text).into())
             }
-            _ => Err(Problem::failed(answer.text).into()),
+            _ => {
+                let guard = blocker(&answer.text).map(str::to_owned);
+                let problem = Problem::failed(answer.text);
+                Err(match guard {
+                    Some(guard) => problem.hint(format!("rha explain {guard} says what to do.")),
+                    None => problem,
+                }
+                .into())
+            }
         }
     }
 
@@ -196,6 +204,14 @@ impl Client {
         let response = sender.send_request(request).await?;
         Ok((response.status(), response.into_body()))
     }
+}
+
+/// The guard that is named in an answer, as [`crate::model::decision::Note`] tells it.
+fn blocker(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("blocked by ")?;
+    rest.split(|c: char| c.is_whitespace() || c == ',')
+        .next()
+        .filter(|guard| !guard.is_empty())
 }
 
 /// A response's body as it arrives.

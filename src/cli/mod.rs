@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 
+mod ack;
 pub mod blackbox;
 mod check;
 mod client;
@@ -14,6 +15,7 @@ pub mod completions;
 pub mod config;
 mod doctor;
 mod drill;
+pub mod explain;
 pub mod history;
 pub mod journal;
 pub mod keepalived;
@@ -92,6 +94,7 @@ enum Command {
     Redis(redis::RedisArgs),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
+    Ack(ack::AckArgs),
     Switchover(switchover::SwitchoverArgs),
     Promote(promote::PromoteArgs),
     Drill(drill::DrillArgs),
@@ -99,6 +102,7 @@ enum Command {
     Config(config::Args),
     Keepalived(keepalived::Args),
     Machine(machine::MachineArgs),
+    Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -161,6 +165,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Command::Redis(args) => redis::run(args, file, out, err),
         Command::Pause(args) => pause::pause(args, &paths()?, out),
         Command::Resume(args) => pause::resume(args, &paths()?, out),
+        Command::Ack(args) => ack::run(args, &paths()?, out),
         Command::Switchover(args) => switchover::run(args, &paths()?, out),
         Command::Doctor(args) => doctor::run(args, file, out, err),
         Command::Drill(args) => drill::run(args, file, out, err),
@@ -168,6 +173,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Command::Config(args) => config::run(args, file, out, err),
         Command::Keepalived(args) => keepalived::run(args, file, out, err),
         Command::Machine(args) => machine::run(args, &Screen::detect(), out),
+        Command::Explain(args) => explain::run(args, &Screen::detect(), out),
         Command::Completions(args) => completions::run(args, Cli::command(), out),
     }
 }

@@ -39,6 +39,14 @@ pub struct Failover {
     /// How long keepalived may be gone.
     #[serde(serialize_with = "show::duration")]
     pub keepalived_gone_wait: Duration,
+    /// How long nothing is promoted after a clock jump or a stall, at most; zero for never.
+    #[serde(serialize_with = "show::duration")]
+    pub tilt: Duration,
+    /// So many automatic promotions within the window are too many; 0 for no limit.
+    pub max_promotions: u16,
+    /// How long an automatic promotion counts.
+    #[serde(serialize_with = "show::duration")]
+    pub promotions_window: Duration,
 }
 
 /// What counts more where the newest copy is gone.

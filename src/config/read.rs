@@ -201,6 +201,10 @@ fn failover(mut table: Table<'_>) -> Option<Failover> {
     let reconcile_wait = table.or("reconcile_wait", millis(500), value::duration("10ms", "5m"));
     let gone = value::duration("10ms", "5m");
     let keepalived_gone_wait = table.or("keepalived_gone_wait", millis(200), gone);
+    let tilt = table.or("tilt", millis(2000), value::duration("0s", "30s"));
+    let max_promotions = table.or("max_promotions", 20, value::integer(0, 1000));
+    let window = value::duration("10s", "1d");
+    let promotions_window = table.or("promotions_window", millis(120_000), window);
     table.close();
     Some(Failover {
         follow: follow?,
@@ -214,6 +218,9 @@ fn failover(mut table: Table<'_>) -> Option<Failover> {
         retry: retry?,
         reconcile_wait: reconcile_wait?,
         keepalived_gone_wait: keepalived_gone_wait?,
+        tilt: tilt?,
+        max_promotions: max_promotions?,
+        promotions_window: promotions_window?,
     })
 }
 

@@ -48,6 +48,9 @@ impl Config {
                 .iter()
                 .map(|sink| sink.name.clone())
                 .collect(),
+            tilt_ms: millis(self.failover.tilt),
+            max_promotions: self.failover.max_promotions,
+            promotions_window_ms: millis(self.failover.promotions_window),
         }
     }
 

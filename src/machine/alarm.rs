@@ -5,16 +5,34 @@
 //! resolved once.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 
 use super::apply::{Draft, open_incident};
 use super::drill::Drilled;
+use super::flap::{self, Flaps};
 use super::state::{Stamp, State, arm};
 use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
 use crate::model::decision::Note;
 use crate::model::effect::Effect;
-use crate::model::event::Deadline;
+use crate::model::event::{Deadline, Operator};
 use crate::model::redis::Grade;
 use crate::model::role::Role;
+use crate::model::time::At;
+
+/// That an operator has taken notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// When.
+    pub at: At,
+    /// Who: login name, or user id.
+    pub by: String,
+    /// What is known or done about it; may be empty.
+    pub note: String,
+    /// The alarms that were out then: they are not said again.
+    pub known: BTreeSet<AlarmKind>,
+}
 
 /// Raises `kind` in the open incident, or records why not.
 pub(super) fn raise(state: &mut State, draft: &mut Draft, kind: AlarmKind, because: &str) {
@@ -40,14 +58,38 @@ pub(super) fn raise(state: &mut State, draft: &mut Draft, kind: AlarmKind, becau
 
 /// Sets the timer for what is out, as the settings say.
 pub(super) fn arm_repeat(state: &mut State, stamp: Stamp) {
-    let is_out = state
-        .incident
-        .as_ref()
-        .is_some_and(|incident| !incident.raised.is_empty());
+    let is_out = unacked(state).next().is_some();
     if is_out && state.settings.repeat_ms > 0 {
         arm(state, stamp, Deadline::Repeat, state.settings.repeat_ms);
     } else {
         state.deadlines.remove(&Deadline::Repeat);
+    }
+}
+
+/// What is out, and no operator has taken notice of yet.
+fn unacked(state: &State) -> impl Iterator<Item = (&AlarmKind, &String)> {
+    let raised = state.incident.iter().flat_map(|incident| &incident.raised);
+    raised.filter(|(kind, _)| {
+        let acked = state.acked.as_ref();
+        acked.is_none_or(|ack| !ack.known.contains(kind))
+    })
+}
+
+/// Promotions are counted anew, and what is out is not said again.
+pub(super) fn acked(state: &mut State, stamp: Stamp, note: &str, operator: &Operator) {
+    state.flaps = Flaps::default();
+    if let Some(incident) = &state.incident {
+        let by = match operator.user.as_str() {
+            "" => format!("user {}", operator.uid),
+            name => name.to_owned(),
+        };
+        state.acked = Some(Ack {
+            at: stamp.at,
+            by,
+            note: note.to_owned(),
+            known: incident.raised.keys().copied().collect(),
+        });
+        arm_repeat(state, stamp);
     }
 }
 
@@ -61,15 +103,8 @@ pub(super) fn suppress(draft: &mut Draft, kind: AlarmKind, why: &str) {
 
 /// Says every unresolved alarm again.
 pub(super) fn repeat(state: &mut State, draft: &mut Draft) {
-    let Some(raised) = state
-        .incident
-        .as_ref()
-        .map(|incident| incident.raised.clone())
-    else {
-        return;
-    };
-    for (kind, because) in raised {
-        send(state, draft, kind, AlarmStatus::Repeated, &because);
+    for (kind, because) in unacked(state) {
+        send(state, draft, *kind, AlarmStatus::Repeated, because);
     }
     arm_repeat(state, draft.stamp);
 }
@@ -93,7 +128,10 @@ pub(super) fn resolve(state: &mut State, draft: &mut Draft, kind: AlarmKind) {
     if incident.raised.remove(&kind).is_none() {
         return;
     }
-    if incident.raised.is_empty() {
+    if let Some(acked) = &mut state.acked {
+        acked.known.remove(&kind);
+    }
+    if unacked(state).next().is_none() {
         state.deadlines.remove(&Deadline::Repeat);
     }
     send(state, draft, kind, AlarmStatus::Resolved, "");
@@ -119,6 +157,13 @@ pub(super) fn keep_true(state: &mut State, draft: &mut Draft) {
         Some(_) => {}
         None => resolve(state, draft, AlarmKind::VipClaimed),
     }
+    if flap::holds_back(state) && !is_out(state, AlarmKind::Flapping) {
+        open_incident(state, draft);
+        raise(state, draft, AlarmKind::Flapping, FLAPPING);
+    }
+    if !flap::is_spent(state) {
+        resolve(state, draft, AlarmKind::Flapping);
+    }
     if !(state.peer_serves() && (state.role == Role::Primary || state.vip_here || state.aside)) {
         resolve(state, draft, AlarmKind::TwoPrimaries);
     }
@@ -130,6 +175,9 @@ pub(super) fn keep_true(state: &mut State, draft: &mut Draft) {
 
 const UNHEARD: &str =
     "keepalived moved the VIP, and its line did not arrive: failovers wait for the VIP itself.";
+
+const FLAPPING: &str = "The VIP keeps coming and going, and this node was promoted too often: it waits for another node to take over, \
+     before it is promoted again.";
 
 /// It is raised, and not taken back.
 pub(super) fn is_out(state: &State, kind: AlarmKind) -> bool {
@@ -207,6 +255,7 @@ fn headline(kind: AlarmKind) -> &'static str {
         AlarmKind::NotifyLost => "keepalived is not heard",
         AlarmKind::OlderCopy => "Promoted an older copy",
         AlarmKind::VipClaimed => "Another host has the VIP too",
+        AlarmKind::Flapping => "The VIP keeps moving",
     }
 }
 
@@ -249,6 +298,10 @@ fn advice(kind: AlarmKind) -> &'static str {
         AlarmKind::VipClaimed => {
             "Clients reach now this node, now that host. Find the card by its address (ip neigh, the switch's table) and take the VIP \
              off it; if it is one of the nodes, look at its keepalived."
+        }
+        AlarmKind::Flapping => {
+            "See with rha history why the VIP left each time, and end that; rha ack lets this node be promoted at once again, and \
+             rha pause makes the VIP stay where it is."
         }
         AlarmKind::NotifyLost => {
             "See that rha-event runs and follows the FIFO that keepalived.conf names; reload keepalived if the FIFO \

@@ -8,7 +8,7 @@ use super::guard::gate_blocker;
 use super::lineage;
 use super::row::{Order, Row, Standing, Trigger};
 use super::state::{Incident, OrderKind, Stamp, State, Switchover, arm};
-use super::{alarm, guard};
+use super::{alarm, flap, guard};
 use crate::model::alarm::AlarmKind;
 use crate::model::decision::{Decision, Note, RuleId, Transition};
 use crate::model::effect::{Effect, EffectId};
@@ -104,6 +104,7 @@ fn enter(state: &mut State, to: Role) {
     state.switchover = None;
     state.deadlines.remove(&Deadline::Retry);
     state.deadlines.remove(&Deadline::Negotiation);
+    state.flaps.waited &= matches!(to, Role::Held | Role::Promoting);
     if to == Role::Primary {
         lineage::leads(state);
     } else if led {
@@ -173,6 +174,7 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
             state.epoch += 1;
             draft.notes.push(Note::Epoch(state.epoch));
         }
+        Order::CountPromotion => flap::count(state, draft.stamp),
         Order::NameBlocker => {
             if let Some(guard) = gate_blocker(state) {
                 draft.notes.push(Note::Blocked {
@@ -271,7 +273,9 @@ fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
         | Deadline::LastPrimary
         | Deadline::Repeat
         | Deadline::PauseExpiry
-        | Deadline::DrillOver => settings.repeat_ms,
+        | Deadline::DrillOver
+        | Deadline::TiltOver
+        | Deadline::FlapWait => settings.repeat_ms,
     }
 }
 
@@ -302,6 +306,7 @@ pub(super) fn settle(state: &mut State, draft: &mut Draft) {
     }
     alarm::resolve_all(state, draft);
     state.incident = None;
+    state.acked = None;
     state.asides = 0;
     draft.notes.push(Note::IncidentClosed(id));
 }
@@ -322,6 +327,8 @@ fn is_settled(state: &State) -> bool {
         || state.journal_out.is_some()
         // Somebody must be seen to serve: a link is up, too, to a Redis that is no master any more.
         || alarm::is_out(state, AlarmKind::Unserved)
+        // However often the VIP moves, it is one incident.
+        || alarm::is_out(state, AlarmKind::Flapping)
         || (state.is_pending(OrderKind::Track) && alarm::is_out(state, AlarmKind::EffectFailed))
         || state.keepalived == Some(false)
         || state.deadlines.contains_key(&Deadline::Retry)

@@ -1,9 +1,11 @@
 //! The named conditions of the table, and the promotion gate.
 
+use super::flap::{self, FLAP_BUDGET};
 use super::health::Status;
 use super::lineage;
 use super::state::{OrderKind, Peer, State};
 use super::switchover;
+use super::tilt::NOT_TILTED;
 use crate::model::event::Deadline;
 use crate::model::redis::{Grade, Observation, RedisRole, Sign};
 use crate::model::role::Role;
@@ -88,6 +90,8 @@ pub enum Guard {
     Contested,
     /// Redis was told to follow its own address.
     FollowsItself,
+    /// The promotion gate is shut for a moment only: for a fresh look, or for another node to take over.
+    GateWaits,
 }
 
 impl Guard {
@@ -133,6 +137,7 @@ impl Guard {
             Self::CandidateElsewhere => "candidate-elsewhere",
             Self::Contested => "contested",
             Self::FollowsItself => "follows-itself",
+            Self::GateWaits => "gate-waits",
         }
     }
 
@@ -193,6 +198,9 @@ impl Guard {
             Self::CandidateElsewhere => state.peers.values().any(is_candidate),
             Self::Contested => state.vip_is_contested(),
             Self::FollowsItself => follows_itself(state),
+            Self::GateWaits => {
+                gate_blocker(state).is_some_and(|name| [NOT_TILTED, FLAP_BUDGET].contains(&name))
+            }
         }
     }
 }
@@ -266,11 +274,16 @@ pub struct GateGuard {
 pub(super) const LINEAGE_INTACT: &str = "lineage-intact";
 
 /// The promotion gate, in the order in which it is asked. The first that says no is recorded.
-pub const GATE: [GateGuard; 7] = [
+pub const GATE: [GateGuard; 9] = [
     GateGuard {
         name: "not-paused",
         asks: "no operator has paused automatic actions",
         passes: |state| state.paused.is_none(),
+    },
+    GateGuard {
+        name: NOT_TILTED,
+        asks: "after a clock jump or a stall of the agent, Redis and the other nodes were looked at anew",
+        passes: |state| state.tilted.is_none(),
     },
     GateGuard {
         name: "redis-ready",
@@ -314,6 +327,11 @@ pub const GATE: [GateGuard; 7] = [
         name: "not-following-itself",
         asks: "Redis was not told to follow its own address",
         passes: |state| !follows_itself(state),
+    },
+    GateGuard {
+        name: FLAP_BUDGET,
+        asks: "this node was not promoted too often lately, or no other one could serve",
+        passes: flap::passes,
     },
 ];
 

@@ -15,20 +15,26 @@ mod alarm;
 mod apply;
 mod checks;
 mod drill;
+mod flap;
 pub mod guard;
 mod health;
 pub mod lineage;
 mod observe;
+mod outcome;
 pub mod row;
 mod state;
 pub mod switchover;
 pub mod table;
+mod tilt;
 mod watch;
 
+pub use alarm::Ack;
 pub use drill::Drilled;
+pub use flap::Flaps;
 pub use health::Health;
 pub use health::Status;
 pub use state::{Armed, Incident, OrderKind, Pause, Peer, State, Switchover};
+pub use tilt::Tilted;
 
 use crate::model::decision::Decision;
 use crate::model::event::Event;

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::alarm::arm_repeat;
+use super::alarm::{acked, arm_repeat};
 use super::checks::{answers_as, come_back, gone, peer_probed, probed};
 use super::drill;
+use super::flap;
 use super::health::Health;
 use super::lineage::{self, Behind};
+use super::outcome;
 use super::row::Trigger;
-use super::state::{OrderKind, Pause, Stamp, State, Switchover, arm};
-use super::switchover;
+use super::state::{Pause, Stamp, State, Switchover, arm};
+use super::{switchover, tilt};
 use crate::model::decision::Note;
-use crate::model::effect::Outcome;
 use crate::model::event::{Deadline, Event, RedisRequest};
 use crate::model::redis::Grade;
 use crate::model::role::Role;
@@ -36,7 +37,7 @@ impl From<Trigger> for Observed {
 }
 
 impl Observed {
-    fn noticed(text: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn noticed(text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             trigger: None,
             note: Some(Note::Noticed(text.into())),
@@ -46,6 +47,7 @@ impl Observed {
 
 /// Folds `event` into `state`.
 pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observed {
+    flap::prune(state, stamp);
     match event {
         Event::AgentStarted { .. } => started(state, stamp),
         Event::Configured(settings) => {
@@ -103,12 +105,20 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
                 Observed::default()
             }
         }
-        Event::RedisProbed(probe) => probed(state, probe),
+        Event::RedisProbed(probe) => match tilt::is_of_now(state, stamp, None, probe.latency_us) {
+            true => probed(state, probe),
+            false => Observed::default(),
+        },
         Event::RedisExited { pid } if state.pid == Some(*pid) => {
             state.pid = None;
             gone(state)
         }
-        Event::PeerProbed { peer, probe } => peer_probed(state, peer, probe),
+        Event::PeerProbed { peer, probe } => {
+            match tilt::is_of_now(state, stamp, Some(peer), probe.latency_us) {
+                true => peer_probed(state, peer, probe),
+                false => Observed::default(),
+            }
+        }
         Event::DeadlinePassed { deadline } => deadline_passed(state, *deadline),
         Event::EffectTried { effect, why, .. } => {
             state.unsent.insert(*effect, why.clone());
@@ -116,40 +126,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         }
         Event::EffectFinished {
             effect, outcome, ..
-        } => {
-            state.unsent.remove(effect);
-            let Some(kind) = state.orders.remove(effect) else {
-                return Observed::default();
-            };
-            match (kind, outcome) {
-                (_, Outcome::Superseded) => Observed::default(),
-                (OrderKind::Promote, Outcome::Done(_)) => Trigger::Promoted.into(),
-                (OrderKind::Promote, _) => Trigger::PromoteFailed.into(),
-                (OrderKind::Follow, Outcome::Done(_)) => Trigger::Followed.into(),
-                (OrderKind::Follow, _) => Trigger::FollowFailed.into(),
-                (OrderKind::HandOver, Outcome::Done(_)) => Trigger::WritesHeld.into(),
-                (OrderKind::HandOver, _) => Trigger::HandOverFailed.into(),
-                (OrderKind::LetGo, Outcome::Done(_)) => Trigger::LetGone.into(),
-                (OrderKind::LetGo, _) => Trigger::LetGoFailed.into(),
-                (OrderKind::Guard, Outcome::Done(_)) => {
-                    state.retries = 0;
-                    Observed::default()
-                }
-                (OrderKind::Guard, _) => {
-                    state.guarded = None;
-                    Trigger::EffectFailed.into()
-                }
-                (OrderKind::Track, Outcome::Done(_)) => Observed::default(),
-                (OrderKind::Track, _) => {
-                    state.unwritten = true;
-                    Trigger::EffectFailed.into()
-                }
-                (OrderKind::Other, Outcome::Failed(_) | Outcome::TimedOut) => {
-                    Trigger::EffectFailed.into()
-                }
-                (OrderKind::Other, Outcome::Done(_) | Outcome::Refused(_)) => Observed::default(),
-            }
-        }
+        } => outcome::finished(state, effect, outcome),
         Event::OperatorPaused {
             until_us, reason, ..
         } => {
@@ -200,6 +177,11 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             drill::ended(state);
             Observed::default()
         }
+        Event::Tilted { why, by_ms } => tilt::begin(state, stamp, *why, *by_ms),
+        Event::OperatorAcked { note, operator } => {
+            acked(state, stamp, note, operator);
+            Trigger::Acked.into()
+        }
         Event::PeerAdvertised { peer, heard } => {
             state.peers.entry(peer.clone()).or_default().advertises = *heard;
             come_back(state);
@@ -246,10 +228,14 @@ fn started(state: &mut State, stamp: Stamp) -> Observed {
     state.pid = None;
     state.claimed = None;
     state.switchover = None;
+    state.tilted = None;
+    state.flaps.waited = false;
     state.deadlines.clear();
     if state.boot != stamp.at.boot {
         lineage::restarted(state);
         state.boot = stamp.at.boot;
+        state.tilted_last_us = None;
+        state.flaps.promotions_us.clear();
         state.vrrp = None;
         state.role = Role::Undecided;
         state.eligible = None;
@@ -356,6 +342,14 @@ fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
         Deadline::LastPrimary => {
             state.accepted = true;
             Trigger::LastPrimaryDue.into()
+        }
+        Deadline::TiltOver => {
+            state.tilted = None;
+            Trigger::TiltOver.into()
+        }
+        Deadline::FlapWait => {
+            state.flaps.waited = true;
+            Trigger::FlapWaitDue.into()
         }
     }
 }

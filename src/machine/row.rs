@@ -95,11 +95,19 @@ pub enum Trigger {
     RestartAsked,
     /// The journal was damaged, or cannot be written.
     JournalTrouble,
+    /// The clocks or the agent did not go on evenly.
+    Tilted,
+    /// Everything was looked at anew after that, or long enough nothing was done.
+    TiltOver,
+    /// A node that was promoted too often has waited for another one to serve.
+    FlapWaitDue,
+    /// An operator has taken notice.
+    Acked,
 }
 
 impl Trigger {
     /// Every trigger, in the order of the table.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 47] = [
         Self::Review,
         Self::Configured,
         Self::VipArrived,
@@ -143,6 +151,10 @@ impl Trigger {
         Self::StopAsked,
         Self::RestartAsked,
         Self::JournalTrouble,
+        Self::Tilted,
+        Self::TiltOver,
+        Self::FlapWaitDue,
+        Self::Acked,
     ];
 }
 
@@ -226,6 +238,8 @@ pub enum Order {
     OpenIncident,
     /// One more promotion.
     GrowEpoch,
+    /// It was one of this node's own accord: it counts towards too many.
+    CountPromotion,
     /// Record which guard of the gate said no.
     NameBlocker,
     /// Record what the copy here lacks of what the last primary had.
@@ -233,7 +247,7 @@ pub enum Order {
 }
 
 /// One row.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// Its name: the rule id in the journal.
     pub id: &'static str,

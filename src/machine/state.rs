@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Ack;
 use super::drill::Drilled;
+use super::flap::Flaps;
 use super::health::{Health, Status};
 use super::lineage::{Behind, Newest};
+use super::tilt::Tilted;
 use crate::model::alarm::AlarmKind;
 use crate::model::effect::EffectId;
 use crate::model::event::Deadline;
@@ -103,6 +106,14 @@ pub struct State {
     pub incident: Option<Incident>,
     /// The drill that runs on this host.
     pub drill: Option<Drilled>,
+    /// Nothing is promoted until the world was looked at anew.
+    pub tilted: Option<Tilted>,
+    /// When that began last, in microseconds of the boot's monotonic clock.
+    pub tilted_last_us: Option<u64>,
+    /// How often this node was promoted lately.
+    pub flaps: Flaps,
+    /// An operator has taken notice of the open incident.
+    pub acked: Option<Ack>,
 }
 
 /// An armed timer.
@@ -253,6 +264,10 @@ impl Default for State {
             paused: None,
             incident: None,
             drill: None,
+            tilted: None,
+            tilted_last_us: None,
+            flaps: Flaps::default(),
+            acked: None,
         }
     }
 }

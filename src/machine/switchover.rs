@@ -1,6 +1,7 @@
 //! A planned switchover: what must be so before anything is touched, and to whom.
 
 use super::state::{Peer, State};
+use super::tilt::NOT_TILTED;
 use crate::model::redis::{Grade, Observation, RedisRole, Sign};
 use crate::model::role::Role;
 
@@ -14,11 +15,16 @@ pub struct Check {
 }
 
 /// What must be so, in the order in which it is asked.
-pub const CHECKS: [Check; 10] = [
+pub const CHECKS: [Check; 11] = [
     Check {
         name: "not-paused",
         asks: "no operator has paused automatic actions",
         passes: |state, _| state.paused.is_none(),
+    },
+    Check {
+        name: NOT_TILTED,
+        asks: "after a clock jump or a stall of the agent, the other nodes were looked at anew",
+        passes: |state, _| state.tilted.is_none(),
     },
     Check {
         name: "primary-here",

@@ -39,11 +39,29 @@ use Trigger as T;
 
 macro_rules! rows {
     ($($id:literal: $on:ident $from:tt if $when:tt => $to:expr, $then:tt, $because:literal;)*) => {
-        /// The table.
-        pub static TABLE: &[Row] = &[$(Row {
+        pub(super) const ROWS: &[Row] = &[$(Row {
             id: $id, on: T::$on, from: &$from, when: &$when, to: $to, then: &$then, because: $because,
         }),*];
     };
+}
+
+mod operator;
+
+/// The table.
+pub static TABLE: &[Row] = &join::<{ ROWS.len() + operator::ROWS.len() }>(ROWS, operator::ROWS);
+
+const fn join<const N: usize>(first: &[Row], then: &[Row]) -> [Row; N] {
+    let mut rows = [first[0]; N];
+    let mut index = 0;
+    while index < N {
+        rows[index] = if index < first.len() {
+            first[index]
+        } else {
+            then[index - first.len()]
+        };
+        index += 1;
+    }
+    rows
 }
 
 const STAY: Option<Role> = None;
@@ -73,6 +91,8 @@ rows! {
     "review-without-redis": Review [] if [Is(VipHere), Is(RedisDown)] => to(Fault),
         [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP is here but Redis is down: the VIP is handed on.";
+    "wait-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere), Is(GateWaits)] => to(Held), [OpenIncident, NameBlocker],
+        "The VIP is here, and a promotion waits: for a fresh look at everything, or for another node to take over.";
     "look-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere), Is(RedisUp), Is(CopyUnfit)] => to(Held),
         [OpenIncident, NameBlocker],
         "The VIP is here, and another node has a better copy: if one more look says the same, the VIP is handed on.";
@@ -108,6 +128,8 @@ rows! {
         "The VIP arrived and the copy here is complete: Redis is promoted.";
     "vip-without-redis": VipArrived [] if [Is(RedisDown)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP arrived but Redis is down: the VIP is handed on.";
+    "wait-on-vip": VipArrived [] if [Is(GateWaits)] => to(Held), [OpenIncident, NameBlocker],
+        "The VIP arrived, and a promotion waits: for a fresh look at everything, or for another node to take over.";
     "look-on-vip": VipArrived [] if [Is(RedisUp), Is(CopyUnfit), Not(Ineligible)] => to(Held), [OpenIncident, NameBlocker],
         "The copy here is a part of one, or another node has a better one: if one more look says the same, the VIP is handed on.";
     "refused-vip": VipArrived [] if [Is(RedisUp), Is(CopyUnfit)] => STAY, [],
@@ -166,6 +188,8 @@ rows! {
         "Redis is up; automatic actions are paused.";
     "promote-on-up": RedisRose [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Eligible(true), Bias(Standing::Newest), Promote],
         "Redis is up and the VIP is here: it is promoted.";
+    "wait-on-up": RedisRose [] if [Is(VipHere), Is(GateWaits)] => to(Held), [OpenIncident, Eligible(true), NameBlocker],
+        "Redis is up and the VIP is here, and a promotion waits: for a fresh look at everything, or for another node to take over.";
     "hold-on-up": RedisRose [] if [Is(VipHere)] => to(Held), [OpenIncident, Eligible(true), NameBlocker, Raise(A::PromotionHeld)],
         "Redis is up and the VIP is here, but the promotion gate is shut.";
     "first-start": RedisRose [Undecided, Fault] if [Is(FirstStart)] => STAY, [Arm(D::Negotiation)],
@@ -206,6 +230,8 @@ rows! {
         "The track files are written again.";
     "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(Aside), Not(CopyUnfit), Not(FirstStart), Not(VipHere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "The copy here is complete: this node takes part.";
+    "eligible-again": Checked [Replica] if [Is(RedisUp), Is(Ineligible), Not(Aside), Not(CopyUnfit), Not(Paused)] => STAY, [Eligible(true)],
+        "The copy here follows, and nothing keeps this node from taking part any more.";
     "wake-up": Checked [Fault] if [Is(Answers), Is(RedisIsMaster), Not(VipHere), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow],
         "Redis answers again and still believes that it is a master: it is told to follow at once.";
     "follow-again": Checked [Demoting] if [Is(RedisUp), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow],
@@ -244,6 +270,8 @@ rows! {
         "Another node's Redis takes writes, and keepalived is not running here: the VIP is given up.";
     "peer-serves": PeerServes [] if [] => STAY, [Resolve(A::Unserved)],
         "Another node's Redis takes writes: somebody serves.";
+    "peer-lost-opens-gate": PeerLost [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Newest)],
+        "No other node's Redis takes writes, and the promotion gate has opened: Redis is promoted.";
     "peer-lost-in-fault": PeerLost [Fault] if [] => STAY, [Arm(D::Unserved)],
         "No other node's Redis takes writes, and Redis is down here.";
     "peer-lost": PeerLost [] if [] => STAY, [],
@@ -255,7 +283,7 @@ rows! {
 
     // --- what came of orders ----------------------------------------------------------------------
     "promoted-first": Promoted [Promoting] if [Not(HasHistory)] => to(Primary),
-        [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Arm(D::Redundancy)],
+        [GrowEpoch, CountPromotion, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads.";
     "promoted-again": Promoted [Promoting] if [Is(LedAllAlong)] => to(Primary), [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads, as it did before.";
@@ -263,7 +291,7 @@ rows! {
         [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::OlderCopy), NameLack, Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads, and may lack what the last primary had.";
     "promoted": Promoted [Promoting] if [] => to(Primary),
-        [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::TookOver), Arm(D::Redundancy)],
+        [GrowEpoch, CountPromotion, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::TookOver), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads.";
     "promoted-late": Promoted [] if [] => STAY, [],
         "A promotion was confirmed after the role had changed again.";
@@ -315,6 +343,8 @@ rows! {
         "First start: decided meanwhile.";
     "retry-promotion": RetryDue [Promoting] if [Is(VipHere), Is(GateOpen)] => STAY, [Promote],
         "The promotion is tried again.";
+    "retry-waits": RetryDue [Promoting] if [Is(VipHere), Is(GateWaits)] => STAY, [Arm(D::Retry)],
+        "The promotion is tried again when everything was looked at anew.";
     "retry-held": RetryDue [Promoting] if [] => to(Held), [NameBlocker, Raise(A::PromotionHeld)],
         "The promotion gate has shut since.";
     "retry-follow": RetryDue [Demoting, Stopped, Fault] if [Is(RedisUp), Not(Paused)] => STAY, [Follow],
@@ -361,26 +391,4 @@ rows! {
         "The last primary did not come back in time: the copy here may lead.";
     "repeat": RepeatDue [] if [] => STAY, [Repeat],
         "The trouble goes on: it is said again.";
-
-    // --- the operator -----------------------------------------------------------------------------
-    "force-writes": ForceAsked [Primary] if [] => STAY, [GuardWrites(false)],
-        "An operator asked for a promotion, and this node leads already: Redis takes writes also without a replica.";
-    "force-moot": ForceAsked [Promoting] if [] => STAY, [],
-        "An operator asked for a promotion, which is under way.";
-    "forced": ForceAsked [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
-        "An operator said that the copy here leads, although it may be older.";
-    "force-held": ForceAsked [] if [Is(VipHere)] => STAY, [OpenIncident, NameBlocker],
-        "An operator asked for a promotion, and another guard keeps the gate shut.";
-    "force-waits": ForceAsked [] if [] => STAY, [],
-        "An operator said that the copy here leads: it is promoted when the VIP comes.";
-    "paused": PauseBegan [] if [] => STAY, [Disarm(D::Retry)],
-        "An operator paused automatic actions.";
-    "start-asked": StartAsked [] if [] => STAY, [StartRedis],
-        "An operator asked for Redis to be started.";
-    "stop-asked": StopAsked [] if [] => STAY, [StopRedis],
-        "An operator asked for Redis to be stopped.";
-    "restart-asked": RestartAsked [] if [] => STAY, [StopRedis, StartRedis],
-        "An operator asked for Redis to be restarted.";
-    "journal-trouble": JournalTrouble [] if [] => STAY, [OpenIncident, Raise(A::JournalTrouble)],
-        "The journal was damaged, or cannot be written: what decides who serves is done without it.";
 }

@@ -1,6 +1,7 @@
 //! Timers that run as long as something is so, whatever event made it so.
 
 use super::alarm::is_out;
+use super::flap;
 use super::guard::Guard;
 use super::lineage;
 use super::state::{Stamp, State, arm};
@@ -34,6 +35,8 @@ pub(super) fn watch(state: &mut State, stamp: Stamp) {
     if let Some(waits) = waits_for_last_primary(state) {
         run(state, stamp, Deadline::LastPrimary, waits, last_primary_ms);
     }
+    let held_back = flap::holds_back(state);
+    run(state, stamp, Deadline::FlapWait, held_back, unserved_ms);
     if state.role == Role::Primary && !Guard::Lonely.holds(state) {
         state.deadlines.remove(&Deadline::Redundancy);
     }
@@ -100,6 +103,7 @@ fn is_unserved(state: &State) -> bool {
         return false;
     }
     match state.role {
+        Role::Held if flap::holds_back(state) => false,
         Role::Held => {
             let is_open = !Guard::CopyOlder.holds(state) || Guard::CopyUnlike.holds(state);
             Guard::CandidateElsewhere.holds(state) && is_open

@@ -37,9 +37,30 @@ pub enum AlarmKind {
     OlderCopy,
     /// Another host answers for the VIP, too.
     VipClaimed,
+    /// The VIP keeps coming and going: this node was promoted too often.
+    Flapping,
 }
 
 impl AlarmKind {
+    /// Every kind, in stored order.
+    pub const ALL: [Self; 15] = [
+        Self::TookOver,
+        Self::NoReplica,
+        Self::Unserved,
+        Self::PromotionHeld,
+        Self::EffectFailed,
+        Self::AuthRefused,
+        Self::Misconfigured,
+        Self::KeepalivedGone,
+        Self::VrrpFault,
+        Self::JournalTrouble,
+        Self::TwoPrimaries,
+        Self::NotifyLost,
+        Self::OlderCopy,
+        Self::VipClaimed,
+        Self::Flapping,
+    ];
+
     /// The word used in keys, history and filters.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -58,6 +79,7 @@ impl AlarmKind {
             Self::NotifyLost => "notify-lost",
             Self::OlderCopy => "older-copy",
             Self::VipClaimed => "vip-claimed",
+            Self::Flapping => "flapping",
         }
     }
 
@@ -78,7 +100,8 @@ impl AlarmKind {
             | Self::JournalTrouble
             | Self::TwoPrimaries
             | Self::OlderCopy
-            | Self::VipClaimed => Severity::Critical,
+            | Self::VipClaimed
+            | Self::Flapping => Severity::Critical,
         }
     }
 
@@ -88,7 +111,7 @@ impl AlarmKind {
         match self {
             Self::NoReplica => &[Self::TookOver, Self::OlderCopy],
             Self::Unserved => &[Self::PromotionHeld],
-            Self::PromotionHeld => &[Self::Unserved],
+            Self::PromotionHeld => &[Self::Unserved, Self::Flapping],
             Self::EffectFailed => &[Self::AuthRefused],
             Self::VrrpFault => &[Self::Unserved, Self::KeepalivedGone],
             Self::VipClaimed => &[Self::TwoPrimaries],
@@ -99,7 +122,8 @@ impl AlarmKind {
             | Self::JournalTrouble
             | Self::TwoPrimaries
             | Self::NotifyLost
-            | Self::OlderCopy => &[],
+            | Self::OlderCopy
+            | Self::Flapping => &[],
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::deadline::Deadline;
 use super::drill::Drill;
 use super::effect::{EffectId, Outcome};
 use super::record::Seq;
 use super::redis::{Probe, RedisId, Sign};
 use super::settings::Settings;
-use super::time::At;
+use super::time::{At, Tilt};
 use super::vrrp::{Notified, SpoolPosition};
 
 /// A fact. Variants are stored by position: append, never reorder.
@@ -226,6 +227,20 @@ pub enum Event {
         /// Who told it.
         operator: Operator,
     },
+    /// The clocks or the agent itself did not go on evenly: what was known before may be old.
+    Tilted {
+        /// What was noticed.
+        why: Tilt,
+        /// By how much, in milliseconds: of a clock that was set back, less than 0.
+        by_ms: i64,
+    },
+    /// An operator has taken notice of what is wrong here.
+    OperatorAcked {
+        /// What is known or done about it; may be empty.
+        note: String,
+        /// Who.
+        operator: Operator,
+    },
 }
 
 impl Event {
@@ -264,11 +279,13 @@ impl Event {
             Self::VipClaimed { .. } => "vip-claimed",
             Self::OperatorDrilled { .. } => "operator-drilled",
             Self::DrillEnded { .. } => "drill-ended",
+            Self::Tilted { .. } => "tilted",
+            Self::OperatorAcked { .. } => "operator-acked",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 31] = [
+    pub const KINDS: [&'static str; 33] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -300,6 +317,8 @@ impl Event {
         "vip-claimed",
         "operator-drilled",
         "drill-ended",
+        "tilted",
+        "operator-acked",
     ];
 
     /// Where in the spool this event stood, if it came from there.
@@ -309,56 +328,6 @@ impl Event {
             Self::VrrpNotified(notified) => notified.spool,
             Self::NotifyUnparsed { spool, .. } | Self::SpoolDamaged { spool, .. } => Some(*spool),
             _ => None,
-        }
-    }
-}
-
-/// The machine's timers. At most one of each is armed for an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Deadline {
-    /// A node of lower priority has waited for a higher one at the first start.
-    Negotiation,
-    /// A failed order to Redis is due to be tried again.
-    Retry,
-    /// Redis has been down here for a while: does anybody serve?
-    Unserved,
-    /// The primary has been without a replica for a while.
-    Redundancy,
-    /// The VIP and keepalived's last word have disagreed for a while.
-    Reconcile,
-    /// keepalived has been gone for a while.
-    KeepalivedGone,
-    /// An unresolved alarm is due to be said again.
-    Repeat,
-    /// The pause is over.
-    PauseExpiry,
-    /// Another node has been seen to serve beside this one for a while.
-    Conflict,
-    /// The replica here has had no link for a while, and another node may have gone on.
-    Apart,
-    /// The last primary, or another one with a better copy, has been waited for long enough.
-    LastPrimary,
-    /// A drill ought to have ended a while ago, and nobody said so.
-    DrillOver,
-}
-
-impl Deadline {
-    /// The word used in history.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Negotiation => "negotiation",
-            Self::Retry => "retry",
-            Self::Unserved => "unserved",
-            Self::Redundancy => "redundancy",
-            Self::Reconcile => "reconcile",
-            Self::KeepalivedGone => "keepalived-gone",
-            Self::Repeat => "repeat",
-            Self::PauseExpiry => "pause-expiry",
-            Self::Conflict => "conflict",
-            Self::Apart => "apart",
-            Self::LastPrimary => "last-primary",
-            Self::DrillOver => "drill-over",
         }
     }
 }

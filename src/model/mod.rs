@@ -6,6 +6,7 @@
 //! with a module in `migrations/`.
 
 pub mod alarm;
+mod deadline;
 pub mod decision;
 pub mod drill;
 pub mod effect;

@@ -53,4 +53,10 @@ pub struct Settings {
     pub repeat_ms: u64,
     /// Names of the alarm sinks.
     pub sinks: Vec<String>,
+    /// After a clock jump or a stall nothing is promoted for so long, or until everything was looked at anew; 0 for never.
+    pub tilt_ms: u64,
+    /// So many automatic promotions within the window are too many; 0 for no limit.
+    pub max_promotions: u16,
+    /// How long an automatic promotion counts.
+    pub promotions_window_ms: u64,
 }

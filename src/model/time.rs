@@ -34,3 +34,23 @@ impl At {
             .flatten()
     }
 }
+
+/// Why nothing is done for a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tilt {
+    /// Wall time went otherwise than the boot's monotonic clock.
+    ClockJump,
+    /// The agent did not run for a while: it was stopped, or its host stood still.
+    Stall,
+}
+
+impl Tilt {
+    /// The word used in status and JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ClockJump => "clock-jump",
+            Self::Stall => "stall",
+        }
+    }
+}

@@ -201,6 +201,9 @@ pub fn settings() -> Settings {
         redundancy_ms: 30_000,
         repeat_ms: 0,
         sinks: vec!["ops".to_owned()],
+        tilt_ms: 2_000,
+        max_promotions: 20,
+        promotions_window_ms: 120_000,
     }
 }
 

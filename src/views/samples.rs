@@ -6,6 +6,7 @@ use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::Seq;
 use crate::model::redis::{Grade, Sign};
+use crate::model::time::Tilt;
 use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject, Word};
 
 /// Every variant of [`Event`], once, in stored order.
@@ -96,6 +97,14 @@ fn events_of_the_journal() -> Vec<Event> {
             drill: Drill::RedisKill,
             restored: true,
             how: "its time was over; Redis started".to_owned(),
+            operator: operator("alice"),
+        },
+        Event::Tilted {
+            why: Tilt::Stall,
+            by_ms: 4_321,
+        },
+        Event::OperatorAcked {
+            note: "the switch port flaps".to_owned(),
             operator: operator("alice"),
         },
     ]

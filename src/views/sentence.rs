@@ -9,6 +9,7 @@ use crate::model::record::Record;
 use crate::model::redis::{Grade, Observation, Probe, RedisRole, Sign};
 use crate::model::settings::Settings;
 use crate::model::time::At;
+use crate::model::time::Tilt;
 use crate::model::vrrp::{Notification, Subject, Word};
 
 /// An event as a sentence, such as `keepalived: MASTER (priority 253)`.
@@ -48,7 +49,8 @@ pub fn operator_of(event: &Event) -> Option<&Operator> {
         | Event::OperatorAsked { operator, .. }
         | Event::SwitchoverAsked { operator, .. }
         | Event::OperatorDrilled { operator, .. }
-        | Event::DrillEnded { operator, .. } => Some(operator),
+        | Event::DrillEnded { operator, .. }
+        | Event::OperatorAcked { operator, .. } => Some(operator),
         _ => None,
     }
 }
@@ -103,7 +105,9 @@ impl fmt::Display for Sentence<'_> {
             | Event::OperatorResumed { .. }
             | Event::OperatorAsked { .. }
             | Event::SwitchoverAsked { .. }
-            | Event::OperatorDrilled { .. } => asked(f, self.event),
+            | Event::OperatorDrilled { .. }
+            | Event::OperatorAcked { .. } => asked(f, self.event),
+            Event::Tilted { why, by_ms } => tilted(f, *why, *by_ms),
             Event::DrillEnded {
                 drill,
                 restored,
@@ -114,12 +118,10 @@ impl fmt::Display for Sentence<'_> {
             | Event::JournalQuarantined { .. }
             | Event::JournalFailed { .. }
             | Event::RecordsRemoved { .. }
+            | Event::SpoolDamaged { .. }
             | Event::VolumeDamaged { .. } => of_the_journal(f, self.event),
             Event::PeerAdvertised { .. } | Event::PeerSigned { .. } | Event::VipClaimed { .. } => {
                 of_others(f, self.event)
-            }
-            Event::SpoolDamaged { skipped_bytes, .. } => {
-                write!(f, "{skipped_bytes} damaged bytes of the spool passed over")
             }
         }
     }
@@ -173,6 +175,9 @@ fn of_the_journal(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
             f,
             "{records} records before {below} removed ({bytes} bytes): {why}"
         ),
+        Event::SpoolDamaged { skipped_bytes, .. } => {
+            write!(f, "{skipped_bytes} damaged bytes of the spool passed over")
+        }
         Event::VolumeDamaged { path, why } => {
             write!(f, "a part of the journal is damaged, {path}: {why}")
         }
@@ -268,7 +273,21 @@ fn passed(deadline: Deadline) -> &'static str {
         Deadline::Apart => "the replica has had no link for a while",
         Deadline::LastPrimary => "the last primary has been waited for long enough",
         Deadline::DrillOver => "a drill ought to have ended",
+        Deadline::TiltOver => "everything was looked at anew, or long enough nothing was done",
+        Deadline::FlapWait => "the wait for another node to take over is over",
         Deadline::Conflict => "another node has been seen to serve as well for a while",
+    }
+}
+
+fn tilted(f: &mut fmt::Formatter<'_>, why: Tilt, by_ms: i64) -> fmt::Result {
+    let (by, back) = (by_ms.unsigned_abs(), by_ms < 0);
+    let (seconds, tenth) = (by / 1000, by % 1000 / 100);
+    match why {
+        Tilt::ClockJump => {
+            let way = if back { "back" } else { "forward" };
+            write!(f, "the clock jumped {way} by {seconds}.{tenth} s")
+        }
+        Tilt::Stall => write!(f, "rha stood still for {seconds}.{tenth} s"),
     }
 }
 
@@ -291,6 +310,8 @@ fn asked(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
             write!(f, ": {reason}")
         }
         Event::OperatorResumed { .. } => f.write_str(" resumed automatic actions"),
+        Event::OperatorAcked { note, .. } if note.is_empty() => f.write_str(" took notice"),
+        Event::OperatorAcked { note, .. } => write!(f, " took notice: {note}"),
         Event::SwitchoverAsked { to: Some(to), .. } => write!(f, " asked for a switchover to {to}"),
         Event::OperatorDrilled { drill, for_ms, .. } => {
             write!(

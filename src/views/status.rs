@@ -183,6 +183,20 @@ pub struct IncidentStatus {
     pub opened: String,
     /// Alarms raised in it and not resolved.
     pub alarms: Vec<String>,
+    /// An operator has taken notice of it.
+    #[serde(default)]
+    pub acked: Option<AckStatus>,
+}
+
+/// An operator has taken notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AckStatus {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// Who.
+    pub by: String,
+    /// What is known or done about it; may be empty.
+    pub note: String,
 }
 
 impl InstanceStatus {
@@ -224,6 +238,11 @@ impl InstanceStatus {
                 id: incident.id.0,
                 opened: rfc3339(incident.opened.wall_us),
                 alarms: incident.raised.keys().map(ToString::to_string).collect(),
+                acked: state.acked.as_ref().map(|ack| AckStatus {
+                    at: rfc3339(ack.at.wall_us),
+                    by: ack.by.clone(),
+                    note: ack.note.clone(),
+                }),
             }),
             waiting_for: state
                 .deadlines

@@ -13,6 +13,7 @@ mod journal;
 mod life;
 #[path = "../common/namespace.rs"]
 mod namespace;
+mod notice;
 #[path = "../common/port.rs"]
 mod port;
 mod privileges;

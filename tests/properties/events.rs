@@ -12,7 +12,7 @@ use rha::model::record::Seq;
 use rha::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole, Sign};
 use rha::model::role::Role;
 use rha::model::settings::Settings;
-use rha::model::time::{At, BootId};
+use rha::model::time::{At, BootId, Tilt};
 use rha::model::vrrp::{Notification, Notified, SpoolPosition, Subject, VrrpState, Word};
 
 /// An event, and how long after the one before it.
@@ -95,6 +95,9 @@ fn settings(fall: u16, rise: u16, bias: u8) -> Settings {
         redundancy_ms: 30_000,
         repeat_ms: u64::from(bias) * 1_000,
         sinks: vec!["ops".to_owned(), "pager".to_owned()],
+        tilt_ms: u64::from(bias % 3) * 1_000,
+        max_promotions: fall,
+        promotions_window_ms: 60_000,
     }
 }
 
@@ -261,6 +264,18 @@ fn other_event() -> impl Strategy<Value = Event> {
             peer: "c".to_owned(),
             heard: false,
         },
+        Event::Tilted {
+            why: Tilt::ClockJump,
+            by_ms: -5_000,
+        },
+        Event::Tilted {
+            why: Tilt::Stall,
+            by_ms: 5_000,
+        },
+        Event::OperatorAcked {
+            note: why(),
+            operator: operator(),
+        },
     ])
 }
 
@@ -390,6 +405,8 @@ fn deadline() -> impl Strategy<Value = Deadline> {
         Deadline::Apart,
         Deadline::LastPrimary,
         Deadline::DrillOver,
+        Deadline::TiltOver,
+        Deadline::FlapWait,
     ])
 }
 

@@ -8,6 +8,7 @@ use rha::model::effect::{Effect, EffectId, Outcome};
 use rha::model::event::{Event, Operator, RedisRequest};
 use rha::model::record::{Record, Seq};
 use rha::model::redis::{Grade, Probe, RedisId, Sign};
+use rha::model::time::Tilt;
 
 use super::effects::Act as EffectAct;
 use super::probe::TIMEOUT_US;
@@ -170,6 +171,24 @@ impl World {
             operator: operator("rha drill"),
         };
         self.inform(node, 0, ended);
+    }
+
+    pub fn ack(&mut self, node: usize, note: &str) {
+        let acked = Event::OperatorAcked {
+            note: note.to_owned(),
+            operator: operator("rha ack"),
+        };
+        self.inform(node, 0, acked);
+    }
+
+    /// Somebody, or something, sets the wall clock.
+    pub fn jump_clock(&mut self, node: usize, by_us: i64) {
+        self.nodes[node].skew_us += by_us;
+        let jumped = Event::Tilted {
+            why: Tilt::ClockJump,
+            by_ms: by_us / 1000,
+        };
+        self.inform(node, 0, jumped);
     }
 
     /// Settings that a reload brought.

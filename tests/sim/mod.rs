@@ -95,6 +95,10 @@ pub struct Node {
     pub taking_us: BTreeMap<String, u64>,
     lanes: effects::Lanes,
     stalled: BTreeSet<Part>,
+    /// When its agent stood still last.
+    stood_since: u64,
+    /// What was done to its wall clock.
+    skew_us: i64,
     deferred: Vec<Action>,
 }
 
@@ -220,7 +224,7 @@ impl World {
     fn at(&self, node: usize) -> At {
         let wall = BEGINNING_US + i64::try_from(self.now).expect("a story is short");
         At {
-            wall_us: wall,
+            wall_us: wall + self.nodes[node].skew_us,
             mono_us: self.mono(node),
             boot: BootId(self.nodes[node].boots * 100 + node as u64 + 1),
         }
@@ -287,6 +291,8 @@ impl Node {
             taking_us: BTreeMap::new(),
             lanes: effects::Lanes::default(),
             stalled: BTreeSet::new(),
+            stood_since: 0,
+            skew_us: 0,
             deferred: Vec::new(),
         }
     }
@@ -334,5 +340,8 @@ pub fn settings(index: usize, names: &[String], own: Endpoint, vip: Endpoint) ->
         redundancy_ms: 30_000,
         repeat_ms: 4 * 3_600_000,
         sinks: vec!["ops".to_owned()],
+        tilt_ms: 2_000,
+        max_promotions: 20,
+        promotions_window_ms: 120_000,
     }
 }

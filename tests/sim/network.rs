@@ -1,6 +1,9 @@
 //! Cables, sides, and what can happen to a whole host.
 
-use super::{Action, Boot, MS, Part, World, keepalived};
+use rha::model::event::Event;
+use rha::model::time::Tilt;
+
+use super::{Action, Boot, MS, Part, SECOND, World, keepalived};
 
 impl World {
     /// Packets go from one node to the other.
@@ -44,7 +47,9 @@ impl World {
 
     /// Stops a part of a node as SIGSTOP does.
     pub fn stall(&mut self, node: usize, part: Part) {
-        self.nodes[node].stalled.insert(part);
+        if self.nodes[node].stalled.insert(part) && part == Part::Agent {
+            self.nodes[node].stood_since = self.now;
+        }
     }
 
     pub fn is_stalled(&self, node: usize, part: Part) -> bool {
@@ -56,6 +61,13 @@ impl World {
     pub fn resume(&mut self, node: usize, part: Part) {
         if !self.nodes[node].stalled.remove(&part) {
             return;
+        }
+        let stood_us = self.now - self.nodes[node].stood_since;
+        // Before anything else, as the real one does.
+        if part == Part::Agent && self.nodes[node].agent.ready && stood_us > SECOND {
+            let by_ms = i64::try_from(stood_us / MS).expect("a story is short");
+            let why = Tilt::Stall;
+            self.take(node, Event::Tilted { why, by_ms }, None);
         }
         let deferred = std::mem::take(&mut self.nodes[node].deferred);
         let (mut due, kept): (Vec<_>, Vec<_>) = deferred

@@ -6,6 +6,7 @@ use rha::model::effect::Effect;
 use rha::model::event::{Event, RedisRequest};
 use rha::model::record::Record;
 use rha::model::redis::{Observation, Probe, RedisRole};
+use rha::model::time::Tilt;
 
 use super::{SECOND, World};
 
@@ -146,6 +147,11 @@ fn words(record: &Record) -> String {
         },
         Event::OperatorDrilled { drill, .. } => format!("the operator drills {drill}"),
         Event::DrillEnded { drill, .. } => format!("the drill {drill} is over"),
+        Event::Tilted { why, by_ms } => match why {
+            Tilt::Stall => format!("it stood still for {by_ms} ms"),
+            Tilt::ClockJump => format!("the clock jumped by {by_ms} ms"),
+        },
+        Event::OperatorAcked { note, .. } => format!("the operator takes notice: {note}"),
         other => other.kind().to_owned(),
     }
 }

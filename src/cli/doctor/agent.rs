@@ -303,6 +303,7 @@ mod tests {
                 id: 7,
                 opened: String::new(),
                 alarms: Vec::new(),
+                acked: None,
             }),
             ..InstanceStatus::default()
         };

@@ -159,6 +159,7 @@ mod tests {
             id: 1,
             opened: String::new(),
             alarms: Vec::new(),
+            acked: None,
         });
         assert_eq!(
             failed(Some(&status)),

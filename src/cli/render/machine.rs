@@ -187,6 +187,7 @@ fn order(order: &Order) -> String {
         Order::Disarm(deadline) => format!("disarm {}", deadline.word()),
         Order::OpenIncident => "open-incident".to_owned(),
         Order::GrowEpoch => "grow-epoch".to_owned(),
+        Order::CountPromotion => "count-promotion".to_owned(),
         Order::NameBlocker => "name-blocker".to_owned(),
         Order::NameLack => "name-lack".to_owned(),
     }

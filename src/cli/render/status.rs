@@ -153,6 +153,14 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
             text = format!("{text}; alarms: {}", incident.alarms.join(", "));
         }
         facts.push(("incident", text));
+        if let Some(acked) = &incident.acked {
+            let note = if acked.note.is_empty() { "" } else { ": " };
+            let at = screen.local(&acked.at);
+            facts.push((
+                "acked",
+                format!("by {}, {at}{note}{}", acked.by, acked.note),
+            ));
+        }
     }
     facts
 }
@@ -163,7 +171,7 @@ fn ways(instance: &InstanceStatus) -> Vec<(&'static str, String)> {
     if let Some(guard) = &instance.barred_by {
         facts.push((
             "gate",
-            format!("{guard} does not hold: Redis would not be promoted"),
+            format!("{guard} does not hold: Redis would not be promoted (rha explain {guard})"),
         ));
     }
     if let Some(lack) = &instance.copy {

@@ -9,7 +9,7 @@ use crate::model::effect::{EffectId, Outcome};
 use crate::model::event::{Deadline, Event};
 use crate::model::record::Seq;
 use crate::model::redis::{RedisId, Sign};
-use crate::model::time::At;
+use crate::model::time::{At, Tilt};
 use crate::model::vrrp::{Notified, SpoolPosition, Subject, Word};
 
 #[derive(Debug, Serialize)]
@@ -145,6 +145,14 @@ pub(super) enum EventJson<'a> {
         how: &'a str,
         operator: OperatorJson<'a>,
     },
+    Tilted {
+        why: &'static str,
+        by_ms: i64,
+    },
+    OperatorAcked {
+        note: &'a str,
+        operator: OperatorJson<'a>,
+    },
 }
 
 impl<'a> From<&'a Event> for EventJson<'a> {
@@ -196,7 +204,9 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             | Event::OperatorAsked { .. }
             | Event::SwitchoverAsked { .. }
             | Event::OperatorDrilled { .. }
+            | Event::OperatorAcked { .. }
             | Event::DrillEnded { .. } => of_operator(event),
+            Event::Tilted { why, by_ms } => tilted(*why, *by_ms),
             Event::ActedUnrecorded { at, why, what } => unrecorded(at, why, what),
             Event::JournalQuarantined { path, why } => Self::JournalQuarantined { path, why },
             Event::JournalFailed { at, why, over } => journal_failed(at, why, *over),
@@ -228,6 +238,11 @@ fn spool_damaged<'a>(spool: SpoolPosition, skipped_bytes: u64) -> EventJson<'a> 
 fn peer_signed(peer: &str, sign: Option<Sign>) -> EventJson<'_> {
     let sign = sign.map(Sign::word);
     EventJson::PeerSigned { peer, sign }
+}
+
+fn tilted(why: Tilt, by_ms: i64) -> EventJson<'static> {
+    let why = why.word();
+    EventJson::Tilted { why, by_ms }
 }
 
 fn unrecorded<'a>(at: &'a At, why: &'a str, what: &'a str) -> EventJson<'a> {

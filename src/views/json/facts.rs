@@ -34,6 +34,9 @@ pub(super) struct SettingsJson<'a> {
     redundancy_ms: u64,
     repeat_ms: u64,
     sinks: &'a [String],
+    tilt_ms: u64,
+    max_promotions: u16,
+    promotions_window_ms: u64,
 }
 
 impl<'a> From<&'a Settings> for SettingsJson<'a> {
@@ -62,6 +65,9 @@ impl<'a> From<&'a Settings> for SettingsJson<'a> {
             redundancy_ms: settings.redundancy_ms,
             repeat_ms: settings.repeat_ms,
             sinks: &settings.sinks,
+            tilt_ms: settings.tilt_ms,
+            max_promotions: settings.max_promotions,
+            promotions_window_ms: settings.promotions_window_ms,
         }
     }
 }

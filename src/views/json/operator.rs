@@ -13,6 +13,10 @@ pub(super) fn of_operator(event: &Event) -> EventJson<'_> {
             operator,
         } => operator_paused(*until_us, reason, operator),
         Event::OperatorResumed { operator } => operator_resumed(operator),
+        Event::OperatorAcked { note, operator } => EventJson::OperatorAcked {
+            note,
+            operator: operator.into(),
+        },
         Event::OperatorAsked { request, operator } => operator_asked(*request, operator),
         Event::SwitchoverAsked {
             to,
