@@ -11,6 +11,7 @@ use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::{Record, Seq};
 use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole, Sign};
+use crate::model::rescue::Diverged;
 use crate::model::role::Role;
 use crate::model::settings::Settings;
 use crate::model::time::{At, BootId, Tilt};
@@ -362,6 +363,16 @@ fn events_of_format_3() -> Vec<Event> {
         Event::DeadlinePassed {
             deadline: Deadline::DrillOver,
         },
+        Event::Rescued {
+            diverged: diverged(Some(1_450)),
+            path: "/var/lib/rha/rescue/redis-e3-o98765-20260803T060000Z.rdb".to_owned(),
+            bytes: 187,
+        },
+        Event::NotRescued {
+            diverged: diverged(None),
+            why: "no space left on device".to_owned(),
+            waits: true,
+        },
     ]
 }
 
@@ -389,6 +400,16 @@ fn further_events_of_format_3() -> Vec<Event> {
     ]
 }
 
+fn diverged(lacks: Option<u64>) -> Diverged {
+    Diverged {
+        target: endpoint("192.168.192.161"),
+        replid: RedisId([9; 20]),
+        offset: 98_765,
+        lacks,
+        keys: 12,
+    }
+}
+
 fn decision_of_format_3() -> Decision {
     let to = || "lvs2".to_owned();
     Decision {
@@ -405,6 +426,10 @@ fn decision_of_format_3() -> Decision {
             },
             send_alarm(AlarmKind::OlderCopy),
             send_alarm(AlarmKind::VipClaimed),
+            Effect::Rejoin {
+                target: endpoint("192.168.192.161"),
+                epoch: 3,
+            },
         ],
         ..Decision::default()
     }

@@ -39,7 +39,7 @@ pub(super) fn is_read_as_ever(golden: &str, there_were: usize) {
 
 #[test]
 fn every_stored_variant_has_a_golden_line() {
-    let mut seen = Seen::default();
+    let mut seen = Seen { ..Seen::default() };
     for record in samples() {
         seen.event(&record.event);
         record
@@ -87,7 +87,7 @@ fn unknown_formats_are_refused() {
 #[derive(Default)]
 struct Seen {
     events: BTreeSet<usize>,
-    effects: [bool; 13],
+    effects: [bool; 14],
     outcomes: [bool; 5],
     notes: [bool; 6],
     deadlines: [bool; 14],
@@ -135,6 +135,8 @@ impl Seen {
             Event::DrillEnded { .. } => 30,
             Event::Tilted { .. } => 31,
             Event::OperatorAcked { .. } => 32,
+            Event::Rescued { .. } => 33,
+            Event::NotRescued { .. } => 34,
         };
         self.events.insert(index);
     }
@@ -154,6 +156,7 @@ impl Seen {
             Effect::HandOver { .. } => 10,
             Effect::LetGo { .. } => 11,
             Effect::GuardWrites { .. } => 12,
+            Effect::Rejoin { .. } => 13,
         };
         self.effects[index] = true;
     }

@@ -11,7 +11,7 @@
 //!
 //! The modules, in flow order: [`model`] is the data, [`config`] what the operator wants,
 //! [`keepalived`] the text of its configuration, [`ingest`] turns the world into events,
-//! [`journal`] keeps them, [`machine`] decides, [`effects`] acts, [`wire`] spells foreign protocols,
+//! [`journal`] keeps them, [`machine`] decides, [`effects`] acts, [`rescue`] keeps what would be overwritten, [`wire`] spells foreign protocols,
 //! [`agent`] runs the loop, [`views`] folds the journal for readers, [`replay`] re-runs it and
 //! [`cli`] is what people type; [`text`] makes what they read safe to print.
 
@@ -27,6 +27,7 @@ pub mod machine;
 pub mod migrations;
 pub mod model;
 pub mod replay;
+pub mod rescue;
 pub mod text;
 pub mod views;
 pub mod wire;

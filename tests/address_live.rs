@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rha::effects::alarm::Alarms;
-use rha::effects::{Executor, InstanceConfig, Tools};
+use rha::effects::{Executor, InstanceConfig, RescueConfig, Tools};
 use rha::ingest::Incoming;
 use rha::ingest::address::{AddressWatch, Vip};
 use rha::model::effect::{Effect, EffectId, Outcome};
@@ -184,6 +184,14 @@ fn executor(dir: &std::path::Path) -> (Executor, mpsc::Receiver<Incoming>) {
         drain: Duration::from_secs(3),
         eligible_file: dir.join("eligible"),
         bias_file: dir.join("bias"),
+        rescue: RescueConfig {
+            dir: dir.join("rescue"),
+            node: "a".to_owned(),
+            keep: 0,
+            size: 0,
+            timeout: Duration::from_secs(1),
+            waits: false,
+        },
     };
     let tools = Tools {
         netlink: Netlink::open().unwrap(),

@@ -491,7 +491,7 @@ fn what_is_quoted_stays_on_its_line_and_commands_no_terminal() {
     );
     assert_eq!(
         refusal("[node]", "\"a\\u202e\\n\" = 1\n[node]"),
-        "rha.toml:1: a\\u{202e}\\n: unknown key; allowed here: node, paths, journal, blackbox, keepalived, health, failover, alarm, instance"
+        "rha.toml:1: a\\u{202e}\\n: unknown key; allowed here: node, paths, journal, blackbox, rescue, keepalived, health, failover, alarm, instance"
     );
     let syntax = refusal("[node]", "\u{7}[node]");
     assert!(

@@ -295,6 +295,8 @@ fn redis(world: &mut World, verb: &str, node: &str, rest: &[&str]) -> Result<(),
         ("rotate-password-of", []) => world.nodes[node].redis.auth_ok = false,
         ("give-password-of", []) => world.nodes[node].redis.auth_ok = true,
         ("fill-disk-of", []) => world.nodes[node].redis.misconf = true,
+        ("no-room-to-rescue", []) => world.nodes[node].rescues_fail = true,
+        ("room-to-rescue", []) => world.nodes[node].rescues_fail = false,
         ("free-disk-of", []) => world.nodes[node].redis.misconf = false,
         ("promote-by-hand", []) => world.redis_cli(node, None)?,
         ("demote-by-hand", [master]) => {

@@ -38,7 +38,7 @@ const IO: [&str; 9] = [
     "rustix",
 ];
 
-const FOLDERS: [Folder; 15] = [
+const FOLDERS: [Folder; 16] = [
     Folder {
         path: "src/model",
         imports: &[],
@@ -116,8 +116,13 @@ const FOLDERS: [Folder; 15] = [
         // The outcomes of effects come in the way that all events do.
         path: "src/effects",
         // views: for the one spelling of a time.
-        imports: &["model", "wire", "ingest", "views"],
+        imports: &["model", "wire", "ingest", "views", "rescue"],
         never: &["clap", "sled"],
+    },
+    Folder {
+        path: "src/rescue",
+        imports: &["model"],
+        never: &["tokio", "clap", "sled"],
     },
     Folder {
         path: "src/config",
@@ -182,6 +187,7 @@ const FOLDERS: [Folder; 15] = [
             "views",
             "text",
             "replay",
+            "rescue",
             "agent",
         ],
         never: &["sled"],

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::senses::Nerve;
-use crate::config::{Config, Instance, Member, SecretError, SinkKind};
+use crate::config::{Config, Instance, Member, Prefer, SecretError, SinkKind};
 use crate::effects::alarm::{Alarms, Dialect, Letter, Sink};
-use crate::effects::{Executor, InstanceConfig, Tools};
+use crate::effects::{Executor, InstanceConfig, RescueConfig, Tools};
 use crate::ingest::Incoming;
 use crate::model::effect::{Effect, EffectId};
 use crate::model::redis::Endpoint;
@@ -220,6 +220,14 @@ pub fn instance_config(
         drain: config.failover.drain,
         eligible_file: config.paths.eligible(&instance.name),
         bias_file: config.paths.bias(&instance.name),
+        rescue: RescueConfig {
+            dir: config.paths.rescue(),
+            node: config.node.name.clone(),
+            keep: config.rescue.keep,
+            size: config.rescue.size,
+            timeout: config.rescue.timeout,
+            waits: config.failover.prefer == Prefer::Consistency,
+        },
     })
 }
 

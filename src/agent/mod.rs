@@ -36,6 +36,8 @@ use tokio::net::UnixDatagram;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+pub use hands::own_target;
+
 use blackbox::BlackBox;
 use clock::Clock;
 use housekeeping::Housekeeping;

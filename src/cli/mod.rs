@@ -26,6 +26,7 @@ mod promote;
 mod redis;
 pub mod render;
 pub mod replay;
+mod rescue;
 mod run;
 mod source;
 mod status;
@@ -99,6 +100,7 @@ enum Command {
     Promote(promote::PromoteArgs),
     Drill(drill::DrillArgs),
     Doctor(doctor::DoctorArgs),
+    Rescue(rescue::RescueArgs),
     Config(config::Args),
     Keepalived(keepalived::Args),
     Machine(machine::MachineArgs),
@@ -170,6 +172,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Command::Doctor(args) => doctor::run(args, file, out, err),
         Command::Drill(args) => drill::run(args, file, out, err),
         Command::Promote(args) => promote::run(args, &paths()?, out),
+        Command::Rescue(args) => rescue::run(args, file, out, err),
         Command::Config(args) => config::run(args, file, out, err),
         Command::Keepalived(args) => keepalived::run(args, file, out, err),
         Command::Machine(args) => machine::run(args, &Screen::detect(), out),

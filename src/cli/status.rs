@@ -27,7 +27,10 @@ pub struct StatusArgs {
 pub fn run(args: &StatusArgs, paths: &Paths, out: &mut dyn Write) -> anyhow::Result<u8> {
     let status: Status = Client::require(&paths.agent_socket())?.get(api::STATUS)?;
     match args.output {
-        ReportForm::Table => render::status(&status, &Screen::detect(), out)?,
+        ReportForm::Table => {
+            render::status(&status, &Screen::detect(), out)?;
+            hint_at_rescued(paths, out)?;
+        }
         ReportForm::Json => writeln!(out, "{}", serde_json::to_string(&status)?)?,
     }
     Ok(if status.is_well() {
@@ -35,4 +38,18 @@ pub fn run(args: &StatusArgs, paths: &Paths, out: &mut dyn Write) -> anyhow::Res
     } else {
         exit::TROUBLE
     })
+}
+
+/// What was saved waits for somebody to look at it.
+fn hint_at_rescued(paths: &Paths, out: &mut dyn Write) -> anyhow::Result<()> {
+    // Who may not look there is told nothing of it.
+    let saved = crate::rescue::list(&paths.rescue()).map_or(0, |entries| entries.len());
+    if saved > 0 {
+        let sets = render::counted(saved as u64, "data set");
+        writeln!(
+            out,
+            "\n{sets} saved before being overwritten: rha rescue list"
+        )?;
+    }
+    Ok(())
 }

@@ -67,6 +67,7 @@ pub(super) fn config(
         paths: raw.paths,
         journal: raw.journal,
         black_box: raw.black_box,
+        rescue: raw.rescue,
         keepalived: raw.keepalived,
         health: raw.health,
         failover: raw.failover,

@@ -10,7 +10,7 @@ use super::document::Table;
 use super::failover::{Failover, Follow, Prefer};
 use super::spoiled::{RUNTIME, STATE};
 use super::types::{
-    Alarms, BlackBox, Health, Journal, Keepalived, Paths, Redis, Sink, SinkKind, ThisNode,
+    Alarms, BlackBox, Health, Journal, Keepalived, Paths, Redis, Rescue, Sink, SinkKind, ThisNode,
     Transport, VrrpVersion,
 };
 use super::{size, value};
@@ -48,6 +48,7 @@ pub(super) struct RawConfig {
     pub(super) paths: Paths,
     pub(super) journal: Journal,
     pub(super) black_box: BlackBox,
+    pub(super) rescue: Rescue,
     pub(super) keepalived: Keepalived,
     pub(super) health: Health,
     pub(super) failover: Failover,
@@ -61,6 +62,7 @@ pub(super) fn document(mut root: Table<'_>) -> Option<RawConfig> {
     let paths = paths(root.table("paths"));
     let journal = journal(root.table("journal"));
     let black_box = black_box(root.table("blackbox"));
+    let rescue = rescue(root.table("rescue"));
     let keepalived = keepalived(root.table("keepalived"));
     let health = health(root.table("health"));
     let failover = failover(root.table("failover"));
@@ -73,6 +75,7 @@ pub(super) fn document(mut root: Table<'_>) -> Option<RawConfig> {
         paths: paths?,
         journal: journal?,
         black_box: black_box?,
+        rescue: rescue?,
         keepalived: keepalived?,
         health: health?,
         failover: failover?,
@@ -115,6 +118,18 @@ fn black_box(mut table: Table<'_>) -> Option<BlackBox> {
     Some(BlackBox {
         keep: keep?,
         file: file?,
+    })
+}
+
+fn rescue(mut table: Table<'_>) -> Option<Rescue> {
+    let keep = table.or("keep", 8, value::integer(0, 1000));
+    let size = table.or("size", 10 << 30, size::size("1MiB", "64TiB"));
+    let timeout = table.or("timeout", millis(300_000), value::duration("1s", "1d"));
+    table.close();
+    Some(Rescue {
+        keep: keep?,
+        size: size?,
+        timeout: timeout?,
     })
 }
 

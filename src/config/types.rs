@@ -29,6 +29,8 @@ pub struct Config {
     /// `[blackbox]`
     #[serde(rename = "blackbox")]
     pub black_box: BlackBox,
+    /// `[rescue]`
+    pub rescue: Rescue,
     /// `[keepalived]`
     pub keepalived: Keepalived,
     /// `[health]`
@@ -81,6 +83,19 @@ pub struct BlackBox {
     /// What one file takes, in bytes; at least a 256th of `keep`.
     #[serde(serialize_with = "size::serialize")]
     pub file: u64,
+}
+
+/// Data sets that are saved before they are overwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Rescue {
+    /// So many are kept, the newest; zero if none is to be saved.
+    pub keep: u16,
+    /// What they take together, in bytes.
+    #[serde(serialize_with = "size::serialize")]
+    pub size: u64,
+    /// How long saving one may take.
+    #[serde(serialize_with = "show::duration")]
+    pub timeout: Duration,
 }
 
 /// How keepalived is run and configured.

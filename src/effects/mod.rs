@@ -28,6 +28,7 @@ pub mod alarm;
 mod drain;
 mod handover;
 mod process;
+mod rescue;
 mod role;
 mod track;
 
@@ -73,6 +74,25 @@ pub struct InstanceConfig {
     pub eligible_file: PathBuf,
     /// The track file with what is added to the VRRP priority.
     pub bias_file: PathBuf,
+    /// What is saved before it is overwritten.
+    pub rescue: RescueConfig,
+}
+
+/// How a data set is saved that is about to be overwritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RescueConfig {
+    /// Where it is put.
+    pub dir: PathBuf,
+    /// Name of this node, for the note beside it.
+    pub node: String,
+    /// So many data sets stand there; none is saved if it is 0.
+    pub keep: u16,
+    /// So many bytes at most, all together.
+    pub size: u64,
+    /// How long one may take.
+    pub timeout: Duration,
+    /// What cannot be saved is not overwritten.
+    pub waits: bool,
 }
 
 /// What the effects of an instance share with others.
@@ -135,6 +155,7 @@ impl Executor {
             | Effect::KillRedis { .. } => &self.fast,
             Effect::Promote
             | Effect::Follow { .. }
+            | Effect::Rejoin { .. }
             | Effect::HandOver { .. }
             | Effect::LetGo { .. } => &self.role,
             Effect::GuardWrites { .. } | Effect::StartRedis | Effect::StopRedis => &self.process,
@@ -232,7 +253,8 @@ impl Hands {
             Effect::Drain { hold_ms } => self.drain.up(Duration::from_millis(*hold_ms)).await,
             Effect::RemoveVip => self.remove_vip().await,
             Effect::Promote => self.promote().await,
-            Effect::Follow { target } => self.follow(target).await,
+            Effect::Follow { target } => self.follow(target, None).await,
+            Effect::Rejoin { target, epoch } => self.follow(target, Some(*epoch)).await,
             Effect::HandOver { to, within_ms } => {
                 self.hand_over(to, Duration::from_millis(*within_ms)).await
             }
@@ -288,6 +310,7 @@ fn touches_redis(effect: &Effect) -> bool {
         effect,
         Effect::Promote
             | Effect::Follow { .. }
+            | Effect::Rejoin { .. }
             | Effect::LetGo { .. }
             | Effect::StartRedis
             | Effect::StopRedis

@@ -58,13 +58,17 @@ impl Hands {
 
     /// What was a master stops taking writes at once, for there is another one already. Then, as a Redis that
     /// is told to follow itself does so, silently and for ever, it waits while the target is an address of
-    /// this host: the VIP that is leaving, or its drain address.
-    pub(super) async fn follow(&self, target: &Endpoint) -> Outcome {
-        match self.step_down(target).await {
-            Ok(None) => {}
-            Ok(Some(link)) => self.dismiss_clients(&link).await,
+    /// this host: the VIP that is leaving, or its drain address. What it has and the target lacks is saved before it
+    /// is told whom to follow; `epoch` is that of a Redis that has led.
+    pub(super) async fn follow(&self, target: &Endpoint, epoch: Option<u64>) -> Outcome {
+        let follows_nobody = match self.step_down(target).await {
+            Ok(None) => false,
+            Ok(Some(link)) => {
+                self.dismiss_clients(&link).await;
+                true
+            }
             Err(error) => return outcome_of(error),
-        }
+        };
         let patience = self.config.drain + ELSEWHERE_PATIENCE;
         let mut waited = Duration::ZERO;
         loop {
@@ -78,6 +82,9 @@ impl Hands {
             }
             tokio::time::sleep(ELSEWHERE_LOOK).await;
             waited += ELSEWHERE_LOOK;
+        }
+        if follows_nobody && let Err(outcome) = self.rescue(target, epoch).await {
+            return outcome;
         }
         let followed = self
             .within_patience(|link| async move { link.follow(target).await })

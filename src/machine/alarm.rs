@@ -256,6 +256,8 @@ fn headline(kind: AlarmKind) -> &'static str {
         AlarmKind::OlderCopy => "Promoted an older copy",
         AlarmKind::VipClaimed => "Another host has the VIP too",
         AlarmKind::Flapping => "The VIP keeps moving",
+        AlarmKind::Rescued => "Writes rescued",
+        AlarmKind::NotRescued => "Writes not rescued",
     }
 }
 
@@ -302,6 +304,12 @@ fn advice(kind: AlarmKind) -> &'static str {
         AlarmKind::Flapping => {
             "See with rha history why the VIP left each time, and end that; rha ack lets this node be promoted at once again, and \
              rha pause makes the VIP stay where it is."
+        }
+        AlarmKind::Rescued => {
+            "rha rescue diff lists the keys that the primary lacks, or has otherwise; rha rescue show says how to get them back."
+        }
+        AlarmKind::NotRescued => {
+            "See what keeps Redis from saving (BGSAVE), and the room in rha's rescue directory; [rescue] keep = 0 gives the writes up."
         }
         AlarmKind::NotifyLost => {
             "See that rha-event runs and follows the FIFO that keepalived.conf names; reload keepalived if the FIFO \

@@ -25,12 +25,15 @@ pub(super) struct Draft {
     rule: Option<RuleId>,
     pub effects: Vec<Effect>,
     pub notes: Vec<Note>,
+    /// What the event says that an alarm must say, too.
+    pub detail: Option<String>,
 }
 
 impl Draft {
     pub fn new(stamp: Stamp) -> Self {
         Self {
             stamp,
+            detail: None,
             transition: None,
             rule: None,
             effects: Vec::new(),
@@ -41,6 +44,7 @@ impl Draft {
     pub fn into_decision(self) -> Decision {
         let Self {
             stamp: _,
+            detail: _,
             transition,
             rule,
             effects,
@@ -155,10 +159,7 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
             hold_ms: state.settings.drain_ms,
         }),
         Order::RemoveVip => draft.order(state, OrderKind::Other, Effect::RemoveVip),
-        Order::Raise(kind) => {
-            open_incident(state, draft);
-            alarm::raise(state, draft, kind, row.because);
-        }
+        Order::Raise(kind) => raise(state, row, kind, draft),
         Order::Suppress(kind, why) => alarm::suppress(draft, kind, why),
         Order::Resolve(kind) => alarm::resolve(state, draft, kind),
         Order::Repeat => alarm::repeat(state, draft),
@@ -189,6 +190,15 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
     }
 }
 
+fn raise(state: &mut State, row: &'static Row, kind: AlarmKind, draft: &mut Draft) {
+    open_incident(state, draft);
+    let because = match draft.detail.take() {
+        Some(detail) => Cow::from(format!("{} {detail}", row.because)),
+        None => Cow::from(row.because),
+    };
+    alarm::raise(state, draft, kind, &because);
+}
+
 /// Orders to the local Redis.
 fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
     let switchover = state.switchover.clone();
@@ -196,6 +206,7 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
         (Order::Promote, _) => {
             // Nobody follows the new primary yet: its Redis is told with the promotion.
             state.guarded = state.settings.replicated_writes.then_some(false);
+            state.unshared.get_or_insert_default();
             (OrderKind::Promote, Effect::Promote)
         }
         (Order::GuardWrites(on), _) if state.guarded.unwrap_or(false) == on => return,
@@ -205,7 +216,14 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
         }
         (Order::Follow, _) => {
             let target = state.settings.follow.clone();
-            (OrderKind::Follow, Effect::Follow { target })
+            let effect = match state.has_own_writes() {
+                true => Effect::Rejoin {
+                    target,
+                    epoch: state.epoch,
+                },
+                false => Effect::Follow { target },
+            };
+            (OrderKind::Follow, effect)
         }
         (Order::HandOver, Some(Switchover { to, within_ms })) => {
             (OrderKind::HandOver, Effect::HandOver { to, within_ms })

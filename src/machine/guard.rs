@@ -40,6 +40,8 @@ pub enum Guard {
     Aside,
     /// Another node has a copy, and whether it is better cannot be told.
     CopyUnlike,
+    /// All that Redis here told of its writes while it led has gone on at another node.
+    WentOn,
     /// Another node's Redis follows this one, with a live link and a whole copy.
     FollowerElsewhere,
     /// Nothing is added to the VRRP priority.
@@ -111,6 +113,7 @@ impl Guard {
             Self::CopyUnfit => "copy-unfit",
             Self::Accepted => "accepted",
             Self::Aside => "aside",
+            Self::WentOn => "went-on",
             Self::CopyUnlike => "copy-unlike",
             Self::FollowerElsewhere => "follower-elsewhere",
             Self::Unbiased => "unbiased",
@@ -160,6 +163,7 @@ impl Guard {
             Self::CopyUnfit => state.partial.is_some() || lineage::is_better_elsewhere(state),
             Self::Accepted => state.accepted,
             Self::Aside => state.aside,
+            Self::WentOn => lineage::went_on(state),
             Self::CopyUnlike => lineage::is_incomparable(state),
             Self::FollowerElsewhere => switchover::is_followed(state),
             Self::Unbiased => state.bias == Some(0),

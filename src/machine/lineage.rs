@@ -74,6 +74,7 @@ pub(super) fn restarted(state: &mut State) {
 pub(super) fn leads(state: &mut State) {
     state.behind = None;
     state.accepted = false;
+    state.unshared.get_or_insert_default();
 }
 
 /// This node leads no more. Where another one was seen to have been promoted out of its stream meanwhile, that one has the copy
@@ -95,11 +96,16 @@ pub(super) fn leads_no_more(state: &mut State) {
 /// The local Redis has said what it has.
 pub(super) fn seen_here(state: &mut State) {
     let Some(seen) = &state.redis else { return };
+    let may_lead = state.role == Role::Primary || state.unshared.is_some();
+    if seen.role == RedisRole::Master && may_lead {
+        state.unshared = Some((seen.replid, seen.offset));
+    }
     let holder = match (seen.role, state.role) {
         (RedisRole::Master, Role::Primary) => Some(state.settings.node.clone()),
         (RedisRole::Replica, _) if seen.link_up => {
             state.behind = None;
             state.accepted = false;
+            state.unshared = None;
             state.serving_peer().map(str::to_owned)
         }
         _ => return,
@@ -170,6 +176,22 @@ pub fn is_newest(state: &State) -> bool {
         peer.is_none_or(Peer::answers)
     });
     all_answer && !better_elsewhere(state, own) && !is_unknown(state, own)
+}
+
+/// All that Redis here told of its writes while it led has gone on at another node. What it took since its last check is not
+/// known.
+#[must_use]
+pub fn went_on(state: &State) -> bool {
+    let Some((replid, offset)) = state.unshared else {
+        return false;
+    };
+    let has = |seen: &Observation| {
+        seen.role == RedisRole::Master
+            && (seen.replid == replid && seen.offset >= offset
+                || seen.replid2 == replid && seen.second_offset > offset)
+    };
+    let seen = state.peers.values().filter(|peer| peer.answers());
+    seen.filter_map(|peer| peer.observation.as_ref()).any(has)
 }
 
 /// Another node has a copy, and whether it is better cannot be told.

@@ -21,6 +21,7 @@ mod health;
 pub mod lineage;
 mod observe;
 mod outcome;
+mod rescue;
 pub mod row;
 mod state;
 pub mod switchover;
@@ -51,6 +52,7 @@ pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {
     let observed = observe::observe(state, stamp, event);
     let mut draft = apply::Draft::new(stamp);
     draft.notes.extend(observed.note);
+    draft.detail = observed.detail;
     if state.live {
         if let Some(trigger) = observed.trigger {
             let row = table::find(state, trigger);

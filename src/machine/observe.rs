@@ -9,6 +9,7 @@ use super::flap;
 use super::health::Health;
 use super::lineage::{self, Behind};
 use super::outcome;
+use super::rescue;
 use super::row::Trigger;
 use super::state::{Pause, Stamp, State, Switchover, arm};
 use super::{switchover, tilt};
@@ -25,13 +26,15 @@ pub(super) struct Observed {
     pub trigger: Option<Trigger>,
     /// What a reader should see beside it.
     pub note: Option<Note>,
+    /// What an alarm says of it, beside the reason of the rule.
+    pub detail: Option<String>,
 }
 
 impl From<Trigger> for Observed {
     fn from(trigger: Trigger) -> Self {
         Self {
             trigger: Some(trigger),
-            note: None,
+            ..Self::default()
         }
     }
 }
@@ -39,8 +42,8 @@ impl From<Trigger> for Observed {
 impl Observed {
     pub(super) fn noticed(text: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            trigger: None,
             note: Some(Note::Noticed(text.into())),
+            ..Self::default()
         }
     }
 }
@@ -166,6 +169,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
                     note: obstacle.map(|name| Note::Blocked {
                         guard: Cow::Borrowed(name),
                     }),
+                    ..Observed::default()
                 },
             }
         }
@@ -205,6 +209,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         Event::JournalQuarantined { .. } | Event::VolumeDamaged { .. } => {
             Trigger::JournalTrouble.into()
         }
+        Event::Rescued { .. } | Event::NotRescued { .. } => rescue::observed(event),
         Event::RedisExited { .. }
         | Event::ConfigRejected { .. }
         | Event::AgentStopping
@@ -269,6 +274,7 @@ fn ready(state: &mut State, stamp: Stamp, vip_here: bool) -> Observed {
     Observed {
         trigger: Some(Trigger::Review),
         note,
+        ..Observed::default()
     }
 }
 
@@ -366,7 +372,11 @@ fn reconciled(state: &mut State) -> Observed {
             Trigger::VipLeft
         }
     });
-    Observed { trigger, note }
+    Observed {
+        trigger,
+        note,
+        ..Observed::default()
+    }
 }
 
 /// A pause ends at a wall time; the timer is monotonic like all the others.

@@ -103,11 +103,17 @@ pub enum Trigger {
     FlapWaitDue,
     /// An operator has taken notice.
     Acked,
+    /// What the new primary lacks was saved.
+    Rescued,
+    /// The data set was saved, and what the new primary lacks of it cannot be told.
+    RescuedInCase,
+    /// What the new primary lacks could not be saved.
+    NotRescued,
 }
 
 impl Trigger {
     /// Every trigger, in the order of the table.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 50] = [
         Self::Review,
         Self::Configured,
         Self::VipArrived,
@@ -155,6 +161,9 @@ impl Trigger {
         Self::TiltOver,
         Self::FlapWaitDue,
         Self::Acked,
+        Self::Rescued,
+        Self::RescuedInCase,
+        Self::NotRescued,
     ];
 }
 
@@ -194,7 +203,7 @@ pub enum Order {
     Promote,
     /// Take no part until the other primary's adverts are heard.
     StandAside,
-    /// Follow the VIP, or the configured node.
+    /// Follow the VIP, or the configured node; what Redis has and they lack is saved before.
     Follow,
     /// Tell keepalived whether it may hold the VIP here.
     Eligible(bool),

@@ -1,6 +1,8 @@
 //! Everything that the machine knows of one instance: a fold of its records, nothing else. Stored in the journal's
 //! snapshots, by position: a change of any field is a new format of those.
 
+mod questions;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::alarm::Ack;
 use super::drill::Drilled;
 use super::flap::Flaps;
-use super::health::{Health, Status};
+use super::health::Health;
 use super::lineage::{Behind, Newest};
 use super::tilt::Tilted;
 use crate::model::alarm::AlarmKind;
 use crate::model::effect::EffectId;
 use crate::model::event::Deadline;
 use crate::model::record::{IncidentId, Seq};
-use crate::model::redis::{Grade, Observation, RedisId, RedisRole, Sign};
+use crate::model::redis::{Grade, Observation, RedisId, Sign};
 use crate::model::role::Role;
 use crate::model::settings::Settings;
 use crate::model::time::{At, BootId};
@@ -114,6 +116,9 @@ pub struct State {
     pub flaps: Flaps,
     /// An operator has taken notice of the open incident.
     pub acked: Option<Ack>,
+    /// Redis here has led, and has not received another's data set since: it may have what nobody else has. The stream and
+    /// the offset that it told last as a master.
+    pub unshared: Option<(RedisId, i64)>,
 }
 
 /// An armed timer.
@@ -268,132 +273,7 @@ impl Default for State {
             tilted_last_us: None,
             flaps: Flaps::default(),
             acked: None,
-        }
-    }
-}
-
-impl State {
-    /// The timer that is due first, and what armed it.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<(Deadline, Armed)> {
-        self.deadlines
-            .iter()
-            .min_by_key(|(_, armed)| armed.due_us)
-            .map(|(d, armed)| (*d, *armed))
-    }
-
-    /// keepalived's last word is MASTER.
-    #[must_use]
-    pub fn is_vrrp_master(&self) -> bool {
-        self.vrrp == Some(VrrpState::Master)
-    }
-
-    /// Redis is believed to be up.
-    #[must_use]
-    pub fn is_up(&self) -> bool {
-        self.health.status == Status::Up
-    }
-
-    /// The role that Redis last reported.
-    #[must_use]
-    pub fn redis_role(&self) -> Option<RedisRole> {
-        self.redis.as_ref().map(|seen| seen.role)
-    }
-
-    /// Replicas online at the local Redis, as it last said.
-    #[must_use]
-    pub fn replicas_online(&self) -> u16 {
-        self.redis.as_ref().map_or(0, |seen| seen.replicas_online)
-    }
-
-    /// It outranks every other primary: none of its replicas has attached since it was promoted.
-    #[must_use]
-    pub fn is_newest(&self) -> bool {
-        self.settings.bias > 0 && self.bias == Some(self.settings.bias)
-    }
-
-    /// Some node has led, as far as this one knows.
-    #[must_use]
-    pub fn has_been_served(&self) -> bool {
-        let led = |peer: &Peer| {
-            let seen = peer.observation.as_ref();
-            seen.is_some_and(|seen| seen.role == RedisRole::Master)
-        };
-        self.epoch > 0 || self.linked_once || self.peers.values().any(led)
-    }
-
-    /// Some other node's Redis is a master.
-    #[must_use]
-    pub fn peer_serves(&self) -> bool {
-        self.peers.values().any(|peer| peer.serves)
-    }
-
-    /// The first other node whose Redis is a master.
-    #[must_use]
-    pub fn serving_peer(&self) -> Option<&str> {
-        let serving = self.peers.iter().find(|(_, peer)| peer.serves);
-        serving.map(|(name, _)| name.as_str())
-    }
-
-    /// Some other node's Redis was a master in its last check.
-    #[must_use]
-    pub fn peer_serves_now(&self) -> bool {
-        self.peers
-            .values()
-            .any(|peer| peer.serves && peer.answers())
-    }
-
-    /// How many other nodes have a live link to this node's Redis, as they say themselves.
-    #[must_use]
-    pub fn peers_attached(&self) -> usize {
-        let Some(own) = &self.redis else { return 0 };
-        let attached = |peer: &&Peer| {
-            let seen = peer.observation.as_ref().filter(|_| peer.answers());
-            seen.is_some_and(|seen| seen.link_up && seen.replid == own.replid)
-        };
-        self.peers.values().filter(attached).count()
-    }
-
-    /// The VIP came here although keepalived runs and had said that it is not, and another node serves: somebody put it
-    /// here.
-    #[must_use]
-    pub fn vip_is_contested(&self) -> bool {
-        self.vip_here
-            && self.moved
-            && self.keepalived == Some(true)
-            && self.vrrp.is_some_and(|vrrp| vrrp != VrrpState::Master)
-            && self.peer_serves_now()
-    }
-
-    /// What the agent is to show of itself.
-    #[must_use]
-    pub fn sign(&self) -> Sign {
-        match self.role {
-            Role::Promoting | Role::Primary => Sign::Leads,
-            _ if self.paused.is_some() => Sign::Paused,
-            _ => Sign::Stands,
-        }
-    }
-
-    /// An order of this kind has no outcome yet.
-    #[must_use]
-    pub fn is_pending(&self, kind: OrderKind) -> bool {
-        self.orders.values().any(|pending| *pending == kind)
-    }
-
-    /// The role that Redis ought to report in the decided role; `None` while it may be either.
-    #[must_use]
-    pub fn expected_role(&self) -> Option<RedisRole> {
-        match self.role {
-            Role::Primary => Some(RedisRole::Master),
-            Role::Replica => Some(RedisRole::Replica),
-            Role::Undecided
-            | Role::Promoting
-            | Role::Demoting
-            | Role::Held
-            | Role::Fenced
-            | Role::Fault
-            | Role::Stopped => None,
+            unshared: None,
         }
     }
 }

@@ -39,6 +39,10 @@ pub enum AlarmKind {
     VipClaimed,
     /// The VIP keeps coming and going: this node was promoted too often.
     Flapping,
+    /// Writes that the new primary lacks were saved before they were overwritten.
+    Rescued,
+    /// Writes that the new primary lacks could not be saved.
+    NotRescued,
 }
 
 impl AlarmKind {
@@ -80,6 +84,8 @@ impl AlarmKind {
             Self::OlderCopy => "older-copy",
             Self::VipClaimed => "vip-claimed",
             Self::Flapping => "flapping",
+            Self::Rescued => "rescued",
+            Self::NotRescued => "not-rescued",
         }
     }
 
@@ -91,7 +97,8 @@ impl AlarmKind {
             | Self::NoReplica
             | Self::VrrpFault
             | Self::KeepalivedGone
-            | Self::NotifyLost => Severity::Warning,
+            | Self::NotifyLost
+            | Self::Rescued => Severity::Warning,
             Self::Unserved
             | Self::PromotionHeld
             | Self::EffectFailed
@@ -101,7 +108,8 @@ impl AlarmKind {
             | Self::TwoPrimaries
             | Self::OlderCopy
             | Self::VipClaimed
-            | Self::Flapping => Severity::Critical,
+            | Self::Flapping
+            | Self::NotRescued => Severity::Critical,
         }
     }
 
@@ -112,7 +120,7 @@ impl AlarmKind {
             Self::NoReplica => &[Self::TookOver, Self::OlderCopy],
             Self::Unserved => &[Self::PromotionHeld],
             Self::PromotionHeld => &[Self::Unserved, Self::Flapping],
-            Self::EffectFailed => &[Self::AuthRefused],
+            Self::EffectFailed => &[Self::AuthRefused, Self::NotRescued],
             Self::VrrpFault => &[Self::Unserved, Self::KeepalivedGone],
             Self::VipClaimed => &[Self::TwoPrimaries],
             Self::TookOver
@@ -123,7 +131,9 @@ impl AlarmKind {
             | Self::TwoPrimaries
             | Self::NotifyLost
             | Self::OlderCopy
-            | Self::Flapping => &[],
+            | Self::Flapping
+            | Self::Rescued
+            | Self::NotRescued => &[],
         }
     }
 }

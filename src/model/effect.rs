@@ -70,6 +70,14 @@ pub enum Effect {
         /// Only with a replica.
         on: bool,
     },
+    /// [`Effect::Follow`] for a Redis that has led, or whose past is unknown: what it has and `target` lacks is saved
+    /// before it is overwritten.
+    Rejoin {
+        /// Whom to follow: the VIP, or a fixed peer.
+        target: Endpoint,
+        /// Promotions on this node so far: part of the name of what is saved.
+        epoch: u64,
+    },
 }
 
 impl Effect {
@@ -90,6 +98,7 @@ impl Effect {
             Self::HandOver { .. } => "hand-over",
             Self::LetGo { .. } => "let-go",
             Self::GuardWrites { .. } => "guard-writes",
+            Self::Rejoin { .. } => "rejoin",
         }
     }
 }
@@ -98,6 +107,7 @@ impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Follow { target } => write!(f, "follow {target}"),
+            Self::Rejoin { target, .. } => write!(f, "rejoin {target}"),
             Self::SetEligible { eligible } => write!(f, "set-eligible {}", u8::from(*eligible)),
             Self::SetBias { bias } => write!(f, "set-bias {bias}"),
             Self::Drain { hold_ms } => write!(f, "drain {hold_ms} ms"),

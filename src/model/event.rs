@@ -7,6 +7,7 @@ use super::drill::Drill;
 use super::effect::{EffectId, Outcome};
 use super::record::Seq;
 use super::redis::{Probe, RedisId, Sign};
+use super::rescue::Diverged;
 use super::settings::Settings;
 use super::time::{At, Tilt};
 use super::vrrp::{Notified, SpoolPosition};
@@ -241,6 +242,24 @@ pub enum Event {
         /// Who.
         operator: Operator,
     },
+    /// The local Redis was about to be overwritten and had what the new primary lacks: its data set was saved.
+    Rescued {
+        /// What it had.
+        diverged: Diverged,
+        /// The file, an RDB.
+        path: String,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The local Redis was about to be overwritten and had what the new primary lacks: it could not be saved.
+    NotRescued {
+        /// What it had.
+        diverged: Diverged,
+        /// Why.
+        why: String,
+        /// It is not overwritten until it is saved, or an operator gives it up.
+        waits: bool,
+    },
 }
 
 impl Event {
@@ -281,11 +300,13 @@ impl Event {
             Self::DrillEnded { .. } => "drill-ended",
             Self::Tilted { .. } => "tilted",
             Self::OperatorAcked { .. } => "operator-acked",
+            Self::Rescued { .. } => "rescued",
+            Self::NotRescued { .. } => "not-rescued",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 33] = [
+    pub const KINDS: [&'static str; 35] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -319,6 +340,8 @@ impl Event {
         "drill-ended",
         "tilted",
         "operator-acked",
+        "rescued",
+        "not-rescued",
     ];
 
     /// Where in the spool this event stood, if it came from there.

@@ -13,6 +13,7 @@ pub mod effect;
 pub mod event;
 pub mod record;
 pub mod redis;
+pub mod rescue;
 pub mod role;
 pub mod settings;
 pub mod time;

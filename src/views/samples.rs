@@ -6,6 +6,7 @@ use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
 use crate::model::record::Seq;
 use crate::model::redis::{Grade, Sign};
+use crate::model::rescue::Diverged;
 use crate::model::time::Tilt;
 use crate::model::vrrp::{Notification, Notified, SpoolPosition, Subject, Word};
 
@@ -107,7 +108,27 @@ fn events_of_the_journal() -> Vec<Event> {
             note: "the switch port flaps".to_owned(),
             operator: operator("alice"),
         },
+        Event::Rescued {
+            diverged: diverged(Some(1_450)),
+            path: "/var/lib/rha/rescue/redis-e3-o98765-20260803T060000Z.rdb".to_owned(),
+            bytes: 187,
+        },
+        Event::NotRescued {
+            diverged: diverged(None),
+            why: "no space left on device".to_owned(),
+            waits: true,
+        },
     ]
+}
+
+fn diverged(lacks: Option<u64>) -> Diverged {
+    Diverged {
+        target: vip(),
+        replid: id(9),
+        offset: 98_765,
+        lacks,
+        keys: 12,
+    }
 }
 
 fn further_events() -> Vec<Event> {
@@ -190,6 +211,10 @@ pub fn every_effect() -> Vec<Effect> {
         Effect::StopRedis,
         Effect::KillRedis { pid: 4711 },
         Effect::GuardWrites { on: true },
+        Effect::Rejoin {
+            target: vip(),
+            epoch: 3,
+        },
         Effect::HandOver {
             to: "b".to_owned(),
             within_ms: 5_000,

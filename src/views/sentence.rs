@@ -120,6 +120,7 @@ impl fmt::Display for Sentence<'_> {
             | Event::RecordsRemoved { .. }
             | Event::SpoolDamaged { .. }
             | Event::VolumeDamaged { .. } => of_the_journal(f, self.event),
+            Event::Rescued { .. } | Event::NotRescued { .. } => of_a_rescue(f, self.event),
             Event::PeerAdvertised { .. } | Event::PeerSigned { .. } | Event::VipClaimed { .. } => {
                 of_others(f, self.event)
             }
@@ -180,6 +181,25 @@ fn of_the_journal(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
         }
         Event::VolumeDamaged { path, why } => {
             write!(f, "a part of the journal is damaged, {path}: {why}")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn of_a_rescue(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
+    match event {
+        Event::Rescued {
+            diverged,
+            path,
+            bytes,
+        } => write!(f, "data set saved at {path} ({bytes} bytes): {diverged}"),
+        Event::NotRescued {
+            diverged,
+            why,
+            waits,
+        } => {
+            let then = if *waits { "waits" } else { "goes on" };
+            write!(f, "data set not saved ({why}), {then}: {diverged}")
         }
         _ => Ok(()),
     }

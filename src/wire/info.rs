@@ -4,6 +4,7 @@
 //! version does not have takes the value that it had when it did not exist.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::model::redis::{Endpoint, Observation, RedisId, RedisRole};
 
@@ -107,6 +108,33 @@ pub fn data_set(replication: &str, persistence: &str) -> Option<DataSet> {
     })
 }
 
+/// How far `BGSAVE` has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saving {
+    /// It is being written.
+    UnderWay,
+    /// The last one was written, so long since 1970 (`rdb_last_save_time`).
+    Done(Duration),
+    /// The last one could not be written.
+    Failed,
+}
+
+/// Reads `INFO persistence`.
+#[must_use]
+pub fn saving(persistence: &str) -> Saving {
+    if flag(persistence, "rdb_bgsave_in_progress") {
+        Saving::UnderWay
+    } else if field(persistence, "rdb_last_bgsave_status") == Some("ok") {
+        Saving::Done(Duration::from_secs(number(
+            persistence,
+            "rdb_last_save_time",
+            0,
+        )))
+    } else {
+        Saving::Failed
+    }
+}
+
 fn link_up(replication: &str) -> bool {
     field(replication, "master_link_status") == Some("up")
 }
@@ -132,16 +160,22 @@ fn acknowledges(part: &str) -> bool {
         .is_some_and(|offset: i64| offset > 0)
 }
 
-/// Keys in all databases: `db0:keys=5,expires=0,avg_ttl=0`.
+/// Keys in all databases.
 fn keys(keyspace: &str) -> u64 {
-    fields(keyspace)
-        .filter(|(key, _)| numbered(key, "db"))
-        .filter_map(|(_, value)| {
-            value
-                .split(',')
-                .find_map(|part| part.strip_prefix("keys=")?.parse::<u64>().ok())
-        })
-        .fold(0, u64::saturating_add)
+    let counts = databases(keyspace).into_iter().map(|(_, keys)| keys);
+    counts.fold(0, u64::saturating_add)
+}
+
+/// The databases that have keys, and how many each: `db0:keys=5,expires=0,avg_ttl=0` (`INFO keyspace`).
+#[must_use]
+pub fn databases(keyspace: &str) -> Vec<(u32, u64)> {
+    let database = |(key, value): (&str, &str)| {
+        let number = key.strip_prefix("db")?.parse().ok()?;
+        let mut parts = value.split(',');
+        let keys = parts.find_map(|part| part.strip_prefix("keys=")?.parse().ok())?;
+        Some((number, keys))
+    };
+    fields(keyspace).filter_map(database).collect()
 }
 
 /// No host name is longer (RFC 1035); whatever answers in place of Redis may say anything.
@@ -299,6 +333,21 @@ mod tests {
         assert_eq!(seen.second_offset, 57);
         assert!(seen.sync_in_progress && seen.loading && !seen.link_up);
         assert_eq!(seen.keys, 0);
+    }
+
+    #[test]
+    fn how_far_a_save_has_come() {
+        let said = |lines: &str| saving(&format!("# Persistence\r\n{lines}"));
+        let ok =
+            "rdb_bgsave_in_progress:0\r\nrdb_last_bgsave_status:ok\r\nrdb_last_save_time:17\r\n";
+        assert_eq!(said(ok), Saving::Done(Duration::from_secs(17)));
+        assert_eq!(said(&ok.replace(":0", ":1")), Saving::UnderWay);
+        assert_eq!(said(&ok.replace("ok", "err")), Saving::Failed);
+        assert_eq!(
+            said(""),
+            Saving::Failed,
+            "what is no Redis has saved nothing"
+        );
     }
 
     #[test]

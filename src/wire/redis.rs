@@ -5,7 +5,9 @@
 
 mod error;
 mod inspect;
+mod keys;
 mod link;
+mod save;
 mod sign;
 mod writes;
 
@@ -16,6 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::error::Error;
+pub use self::keys::{Dumped, Key};
 pub use self::link::{Followed, Link, Standing};
 pub use self::sign::SignPost;
 use crate::model::redis::{Endpoint, Grade, Observation, Probe};

@@ -10,6 +10,7 @@ use rha::model::effect::{EffectId, Outcome};
 use rha::model::event::{Deadline, Event, Operator, RedisRequest};
 use rha::model::record::Seq;
 use rha::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole, Sign};
+use rha::model::rescue::Diverged;
 use rha::model::role::Role;
 use rha::model::settings::Settings;
 use rha::model::time::{At, BootId, Tilt};
@@ -276,7 +277,32 @@ fn other_event() -> impl Strategy<Value = Event> {
             note: why(),
             operator: operator(),
         },
+        Event::Rescued {
+            diverged: diverged(Some(14)),
+            path: why(),
+            bytes: 187,
+        },
+        Event::Rescued {
+            diverged: diverged(None),
+            path: why(),
+            bytes: 187,
+        },
+        Event::NotRescued {
+            diverged: diverged(None),
+            why: why(),
+            waits: true,
+        },
     ])
+}
+
+fn diverged(lacks: Option<u64>) -> Diverged {
+    Diverged {
+        target: endpoint("10.0.0.100"),
+        replid: RedisId::default(),
+        offset: 7,
+        lacks,
+        keys: 1,
+    }
 }
 
 pub fn check() -> impl Strategy<Value = Event> {

@@ -7,5 +7,6 @@ mod checks;
 mod port;
 mod prober;
 mod process;
+mod rescue;
 mod roles;
 mod world;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rha::effects::alarm::Alarms;
-use rha::effects::{Executor, InstanceConfig, Tools};
+use rha::effects::{Executor, InstanceConfig, RescueConfig, Tools};
 use rha::ingest::Incoming;
 use rha::model::effect::{Effect, EffectId, Outcome};
 use rha::model::event::Event;
@@ -183,6 +183,14 @@ impl Bench {
             drain: Duration::ZERO,
             eligible_file: dir.path().join("eligible"),
             bias_file: dir.path().join("bias"),
+            rescue: RescueConfig {
+                dir: dir.path().join("rescue"),
+                node: "a".to_owned(),
+                keep: 8,
+                size: 1 << 30,
+                timeout: PATIENCE,
+                waits: false,
+            },
         };
         change(&mut config);
         let link = SharedLink::default();

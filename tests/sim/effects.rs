@@ -108,6 +108,7 @@ impl World {
             match effect {
                 Effect::Promote
                 | Effect::Follow { .. }
+                | Effect::Rejoin { .. }
                 | Effect::HandOver { .. }
                 | Effect::LetGo { .. } => self.start_role_order(node, id, takes),
                 Effect::SendAlarm { alarm, .. } => {
@@ -136,7 +137,10 @@ impl World {
         let set = self.nodes[node].taking_us.get(effect.word()).copied();
         let usual = match effect {
             Effect::Promote => 500,
-            Effect::Follow { .. } | Effect::HandOver { .. } | Effect::LetGo { .. } => MS,
+            Effect::Follow { .. }
+            | Effect::Rejoin { .. }
+            | Effect::HandOver { .. }
+            | Effect::LetGo { .. } => MS,
             Effect::SendAlarm { .. } => 10 * MS,
             Effect::GuardWrites { .. } => MS,
             Effect::StartRedis | Effect::StopRedis => 50 * MS,
@@ -213,7 +217,9 @@ impl World {
                     }
                 }
             }
-            Effect::Follow { target } if self.is_own(node, target) => {
+            Effect::Follow { target } | Effect::Rejoin { target, .. }
+                if self.is_own(node, target) =>
+            {
                 // A replica of itself stays so for ever: it steps down, and waits.
                 let redis = &self.nodes[node].redis;
                 let itself = redis.master == Some(super::address(node));
@@ -233,7 +239,17 @@ impl World {
                 }
                 Err(format!("{target} is an address of this host"))
             }
-            Effect::Follow { target } => self.replicaof(node, target.clone()),
+            Effect::Follow { .. } | Effect::Rejoin { .. } => {
+                match self.follows(node, &effect, waited, id.seq) {
+                    Some(done) => done,
+                    None => {
+                        if life == self.nodes[node].agent.life {
+                            self.after(LOOK_US, again(LOOK_US));
+                        }
+                        return;
+                    }
+                }
+            }
             _ => self.replicaof_no_one(node),
         };
         let outcome = match done {
@@ -322,6 +338,7 @@ impl World {
             Effect::StopRedis => self.kill_redis(node),
             Effect::Promote
             | Effect::Follow { .. }
+            | Effect::Rejoin { .. }
             | Effect::HandOver { .. }
             | Effect::LetGo { .. }
             | Effect::SendAlarm { .. } => {
@@ -352,6 +369,7 @@ impl World {
             order,
             Effect::Promote
                 | Effect::Follow { .. }
+                | Effect::Rejoin { .. }
                 | Effect::LetGo { .. }
                 | Effect::StartRedis
                 | Effect::StopRedis

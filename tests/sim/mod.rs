@@ -18,6 +18,7 @@ mod keepalived;
 mod network;
 mod probe;
 mod redis;
+mod rescue;
 pub mod rng;
 mod words;
 
@@ -26,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rha::model::alarm::Alarm;
 use rha::model::record::Record;
 use rha::model::redis::Endpoint;
+use rha::model::rescue::Diverged;
 use rha::model::settings::Settings;
 use rha::model::time::{At, BootId};
 use rha::model::vrrp::Notified;
@@ -93,6 +95,9 @@ pub struct Node {
     /// How many of the next orders of a sort fail, and how long one takes.
     pub failing: BTreeMap<String, u32>,
     pub taking_us: BTreeMap<String, u64>,
+    /// What was saved before it was overwritten; and there is no room for more.
+    pub rescued: Vec<Diverged>,
+    pub rescues_fail: bool,
     lanes: effects::Lanes,
     stalled: BTreeSet<Part>,
     /// When its agent stood still last.
@@ -288,6 +293,8 @@ impl Node {
             spool: Vec::new(),
             lose_lines: 0,
             failing: BTreeMap::new(),
+            rescued: Vec::new(),
+            rescues_fail: false,
             taking_us: BTreeMap::new(),
             lanes: effects::Lanes::default(),
             stalled: BTreeSet::new(),

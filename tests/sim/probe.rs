@@ -50,7 +50,7 @@ impl World {
         }
     }
 
-    fn observation(&self, node: usize) -> Observation {
+    pub(super) fn observation(&self, node: usize) -> Observation {
         let redis = &self.nodes[node].redis;
         Observation {
             role: redis.role,

@@ -323,7 +323,7 @@ impl World {
     }
 
     /// Which node answers at `target`, seen from `node`.
-    fn resolve(&self, node: usize, target: &Endpoint) -> Option<usize> {
+    pub(super) fn resolve(&self, node: usize, target: &Endpoint) -> Option<usize> {
         if target.port != PORT {
             return None;
         }
@@ -343,7 +343,7 @@ impl World {
     }
 
     /// `from` is a master that serves a replica on `node`.
-    fn feeds(&self, from: usize, node: usize) -> bool {
+    pub(super) fn feeds(&self, from: usize, node: usize) -> bool {
         let redis = &self.nodes[from].redis;
         from != node
             && redis.running

@@ -152,6 +152,8 @@ fn words(record: &Record) -> String {
             Tilt::ClockJump => format!("the clock jumped by {by_ms} ms"),
         },
         Event::OperatorAcked { note, .. } => format!("the operator takes notice: {note}"),
+        Event::Rescued { diverged, .. } => format!("what Redis has is saved: {diverged}"),
+        Event::NotRescued { diverged, .. } => format!("what Redis has is not saved: {diverged}"),
         other => other.kind().to_owned(),
     }
 }

@@ -374,7 +374,10 @@ impl Writing {
         let lost = redis_view::missing(self.redis, &self.prefix, acknowledged)?;
         Ok(Tally {
             acknowledged: done.written - done.unacknowledged.len() as u64,
-            lost: lost.len(),
+            lost: lost
+                .iter()
+                .map(|number| format!("{}{number}", self.prefix))
+                .collect(),
         })
     }
 
@@ -401,10 +404,10 @@ impl Writing {
 }
 
 /// What became of a client's writes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Tally {
     /// So many were acknowledged.
     pub acknowledged: u64,
-    /// So many of these were not there in the end.
-    pub lost: usize,
+    /// Those of these that were not there in the end.
+    pub lost: Vec<String>,
 }

@@ -44,15 +44,15 @@ pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
     panel.pause(world, Some(&client), 1);
     panel.erase();
     let tally = client.finish()?;
-    let style = if tally.lost == 0 { GREEN } else { RED };
+    let style = if tally.lost.is_empty() { GREEN } else { RED };
     say(format_args!(
         "  {} {} writes acknowledged, {}",
         styled(style, "->"),
         tally.acknowledged,
-        styled(style, format_args!("{} lost", tally.lost)),
+        styled(style, format_args!("{} lost", tally.lost.len())),
     ));
     let content = look_back(world, &since)?;
-    Ok(Verdict::plain(content && tally.lost == 0))
+    Ok(Verdict::plain(content && tally.lost.is_empty()))
 }
 
 fn introduce(world: &World, panel: &mut Panel) -> anyhow::Result<()> {

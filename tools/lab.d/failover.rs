@@ -78,7 +78,7 @@ fn round(
         ms(outage_us),
         gap.errors,
         gap.error,
-        tally.lost,
+        tally.lost.len(),
         tally.acknowledged,
     ));
     ensure!(old != new, "round {number}: the VIP is back at {from}");
@@ -95,7 +95,7 @@ fn verdict(world: &World, outages: &[u64], tallies: &[Tally]) -> anyhow::Result<
     let mut sorted = outages.to_vec();
     sorted.sort_unstable();
     let stalls = sorted.iter().filter(|&&us| us >= STALL_US).count();
-    let lost: usize = tallies.iter().map(|tally| tally.lost).sum();
+    let lost: usize = tallies.iter().map(|tally| tally.lost.len()).sum();
     let acknowledged: u64 = tallies.iter().map(|tally| tally.acknowledged).sum();
     let [median, p99, max] = [50, 99, 100].map(|percent| ms(rank(&sorted, percent)));
     say(format_args!(

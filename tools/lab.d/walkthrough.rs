@@ -183,8 +183,9 @@ impl Walk<'_> {
             Ok(tally) => {
                 let expected =
                     format!("none of {} acknowledged writes is lost", tally.acknowledged);
-                self.steps.check(&expected, tally.lost == 0, tally.lost);
-                (Some(tally.acknowledged), Some(tally.lost))
+                self.steps
+                    .check(&expected, tally.lost.is_empty(), tally.lost.len());
+                (Some(tally.acknowledged), Some(tally.lost.len()))
             }
             Err(error) => {
                 self.steps

@@ -20,7 +20,7 @@ use crate::wire::redis::{Error, Link, Target, probe};
 type Order = (&'static [&'static str], &'static str);
 
 /// What rha sends, as far as it orders something.
-const ORDERS: [Order; 11] = [
+const ORDERS: [Order; 12] = [
     (&["PING"], "checks"),
     (&["INFO", "replication"], "checks"),
     (&["ROLE"], "promotions are confirmed by it"),
@@ -36,6 +36,7 @@ const ORDERS: [Order; 11] = [
         "replicated_writes",
     ),
     (&["SHUTDOWN"], "rha redis stop"),
+    (&["BGSAVE"], "what the new primary lacks is saved by it"),
     (&["CONFIG", "GET", "*"], "rha doctor"),
     (&["CLIENT", "LIST"], "rha doctor"),
 ];
@@ -210,7 +211,7 @@ async fn rights(link: &Link, user: &str, found: &mut Findings) {
     } else {
         let text = format!("{user} may not {}", may.join(", "));
         let todo = format!(
-            "ACL SETUSER {user} +ping +info +role +replicaof +client +config|get +config|set +shutdown +time"
+            "ACL SETUSER {user} +ping +info +role +replicaof +client +config|get +config|set +shutdown +bgsave +time"
         );
         found.trouble("rights", text, todo);
     }

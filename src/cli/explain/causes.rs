@@ -139,6 +139,18 @@ pub(super) const ALARMS: &[Text] = &[
                del); if it is a node, look at its keepalived.",
     },
     Text {
+        names: &["rescued"],
+        means: "An old primary had writes that the new one lacks. Its data set was saved before it was overwritten.",
+        todo: "rha rescue list, rha rescue diff N, rha rescue show N: what is missing, and how to put it back. Nothing is put back by itself.",
+    },
+    Text {
+        names: &["not-rescued"],
+        means: "An old primary had writes that the new one lacks, and they could not be saved. With prefer = \"consistency\" it waits and \
+                does not follow; else they are gone.",
+        todo: "rha history says why: no room, a right that the Redis user lacks, a save that fails. Make room or grant it. [rescue] keep = 0 \
+               gives the writes up.",
+    },
+    Text {
         names: &["flapping"],
         means: "The VIP keeps coming and going: this node was promoted too often (max_promotions in promotions_window), and waits now each \
                 time, if another node lives. All of it is one incident.",

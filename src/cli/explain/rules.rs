@@ -320,6 +320,19 @@ pub(super) const RULES: &[Text] = &[
         todo: "df -h /var/lib/rha; dmesg for disk errors; rha verify names the first bad record. A damaged part is set aside by itself; \
                rha history --blackbox still tells what it held.",
     },
+    // --- before an old primary is overwritten ---------------------------------------------------------
+    Text {
+        names: &[
+            "rescued",
+            "rescued-went-on",
+            "rescued-in-case",
+            "not-rescued",
+        ],
+        means: "This node led, another one leads now, and following it replaces the data set here. What the new primary lacks of it is \
+                saved first, as an RDB below /var/lib/rha/rescue.",
+        todo: "rha rescue list; rha rescue diff N lists the keys that the primary lacks or has otherwise, rha rescue show N how to get \
+               them back. If it could not be saved: rha explain not-rescued (the alarm's text).",
+    },
     // --- tilt, operators ------------------------------------------------------------------------------
     Text {
         names: &["tilted", "tilt-over"],

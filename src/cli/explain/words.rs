@@ -32,6 +32,9 @@ fn phrase(guard: Guard) -> &'static str {
             "the copy here leads although it may be older: it was waited for, or an operator said so"
         }
         Guard::Aside => "this node gave way to a primary whose adverts it does not hear",
+        Guard::WentOn => {
+            "all that Redis here told of its writes while it led has gone on at another node"
+        }
         Guard::CopyUnlike => "another node has a copy, and whether it is better cannot be told",
         Guard::FollowerElsewhere => {
             "another node's Redis follows this one, with a live link and a whole copy"

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 
 /// Writes one line. Fields with a comma, a quote or a line break are quoted.
-pub(super) fn line(out: &mut dyn Write, fields: &[&str]) -> io::Result<()> {
+///
+/// # Errors
+/// Those of `out`.
+pub fn line(out: &mut dyn Write, fields: &[&str]) -> io::Result<()> {
     for (index, field) in fields.iter().enumerate() {
         if index > 0 {
             out.write_all(b",")?;

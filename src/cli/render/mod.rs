@@ -17,6 +17,7 @@ use clap::ValueEnum;
 
 pub use columns::{Cell, Columns, GAP, wrap};
 pub use csv::findings as findings_csv;
+pub use csv::line as csv_line;
 pub use error::{Problem, ignore_broken_pipe, report, warn};
 pub use history::{csv as history_csv, json as history_json};
 pub use rows::table as history_table;

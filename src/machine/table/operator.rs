@@ -1,4 +1,4 @@
-//! What operators ask for, and what makes the machine hold back: tilt, too many promotions.
+//! What operators ask for, what makes the machine hold back (tilt, too many promotions), and what was saved.
 
 use super::*;
 
@@ -17,6 +17,16 @@ rows! {
         "This node was promoted too often lately, but the VIP stayed here and nobody took over: Redis is promoted.";
     "flap-wait-moot": FlapWaitDue [] if [] => STAY, [],
         "The wait for another node to take over is over.";
+
+    // --- before an old primary is overwritten ------------------------------------------------------
+    "rescued": Rescued [] if [] => STAY, [OpenIncident, Raise(A::Rescued)],
+        "Redis had what the new primary lacks: its data set was saved before it follows.";
+    "rescued-went-on": RescuedInCase [] if [Is(WentOn)] => STAY, [],
+        "Redis' data set was saved before it follows, in case: all that was last seen of it goes on at the new primary.";
+    "rescued-in-case": RescuedInCase [] if [] => STAY, [OpenIncident, Raise(A::Rescued)],
+        "Redis may have had what the new primary lacks, which cannot be told: its data set was saved before it follows.";
+    "not-rescued": NotRescued [] if [] => STAY, [OpenIncident, Raise(A::NotRescued)],
+        "Redis had what the new primary lacks, and its data set could not be saved.";
 
     // --- the operator -----------------------------------------------------------------------------
     "force-writes": ForceAsked [Primary] if [] => STAY, [GuardWrites(false)],

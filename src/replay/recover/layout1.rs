@@ -95,14 +95,17 @@ impl Peer {
 }
 
 impl State {
-    /// Nothing was known of what came to be told later.
+    /// Nothing was known of what came to be told later, but what a primary had told of its writes.
     #[must_use]
     pub fn upcast(self) -> machine::State {
         let peers = self
             .peers
             .into_iter()
             .map(|(name, peer)| (name, peer.upcast()));
+        let leads = self.role == Role::Primary;
+        let led = self.redis.as_ref().filter(|_| leads);
         machine::State {
+            unshared: led.map(|seen| (seen.replid, seen.offset)),
             settings: self.settings.upcast(),
             peers: peers.collect(),
             role: self.role,

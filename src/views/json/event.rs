@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Shown;
 use super::facts::{AtJson, OperatorJson, ProbeJson, SettingsJson};
 use super::operator::of_operator;
+use super::rescue::{NotRescuedJson, RescuedJson, of_a_rescue};
 use crate::model::effect::{EffectId, Outcome};
 use crate::model::event::{Deadline, Event};
 use crate::model::record::Seq;
@@ -153,6 +154,8 @@ pub(super) enum EventJson<'a> {
         note: &'a str,
         operator: OperatorJson<'a>,
     },
+    Rescued(RescuedJson<'a>),
+    NotRescued(NotRescuedJson<'a>),
 }
 
 impl<'a> From<&'a Event> for EventJson<'a> {
@@ -224,6 +227,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             &Event::PeerAdvertised { ref peer, heard } => Self::PeerAdvertised { peer, heard },
             Event::VipClaimed { by } => Self::VipClaimed { by: by.as_deref() },
             &Event::PeerSigned { ref peer, sign } => peer_signed(peer, sign),
+            Event::Rescued { .. } | Event::NotRescued { .. } => of_a_rescue(event),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod event;
 mod facts;
 mod operator;
+mod rescue;
 
 use std::fmt::Display;
 
@@ -171,6 +172,10 @@ enum OrderJson<'a> {
     GuardWrites {
         on: bool,
     },
+    Rejoin {
+        target: Shown<'a, Endpoint>,
+        epoch: u64,
+    },
 }
 
 impl<'a> From<&'a Effect> for OrderJson<'a> {
@@ -179,6 +184,10 @@ impl<'a> From<&'a Effect> for OrderJson<'a> {
             Effect::Promote => Self::Promote,
             Effect::Follow { target } => Self::Follow {
                 target: Shown(target),
+            },
+            Effect::Rejoin { target, epoch } => Self::Rejoin {
+                target: Shown(target),
+                epoch: *epoch,
             },
             Effect::SetEligible { eligible } => Self::SetEligible {
                 eligible: *eligible,

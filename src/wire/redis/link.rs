@@ -1,6 +1,7 @@
 //! A connection and the commands that go over it.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -141,11 +142,34 @@ impl Link {
         }
     }
 
+    /// Connects to a Redis behind a Unix socket that asks for no password.
+    ///
+    /// # Errors
+    /// Those of [`Self::connect`].
+    pub async fn connect_unix(socket: &Path, timeout: Duration) -> Result<Self, Error> {
+        let address = ConnectionAddr::Unix(socket.to_owned());
+        tokio::time::timeout(timeout, Self::reach(address))
+            .await
+            .unwrap_or(Err(Error::Timeout))
+    }
+
+    pub(super) fn connection(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+
     pub(super) async fn dial(target: &Target) -> Result<Self, Error> {
+        let address = ConnectionAddr::Tcp(target.endpoint.host.clone(), target.endpoint.port);
+        let link = Self::reach(address).await?;
+        if let Some(password) = &target.password {
+            link.login(target.username.as_deref(), password).await?;
+        }
+        Ok(link)
+    }
+
+    async fn reach(address: ConnectionAddr) -> Result<Self, Error> {
         let settings = RedisConnectionInfo::default()
             .set_protocol(ProtocolVersion::RESP2)
             .set_skip_set_lib_name();
-        let address = ConnectionAddr::Tcp(target.endpoint.host.clone(), target.endpoint.port);
         let info = address
             .into_connection_info()?
             .set_tcp_settings(TcpSettings::default().set_nodelay(true))
@@ -157,15 +181,11 @@ impl Link {
         let connection = Client::open(info)?
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
-        let link = Self {
+        Ok(Self {
             connection,
             identity: None,
             signs_refused: false,
-        };
-        if let Some(password) = &target.password {
-            link.login(target.username.as_deref(), password).await?;
-        }
-        Ok(link)
+        })
     }
 
     /// By hand and not by the library, so that each refusal can be told from the other.
@@ -247,7 +267,7 @@ impl Link {
         }
     }
 
-    async fn section(&self, name: &str) -> Result<String, Error> {
+    pub(super) async fn section(&self, name: &str) -> Result<String, Error> {
         text(&self.ask(&words(&["INFO", name])).await?)
     }
 
@@ -292,7 +312,7 @@ pub(super) fn words(words: &[&str]) -> Cmd {
 }
 
 /// An error reply is an error here, wherever the library puts it.
-fn accept(reply: Result<Value, RedisError>) -> Result<Value, Error> {
+pub(super) fn accept(reply: Result<Value, RedisError>) -> Result<Value, Error> {
     Ok(reply?.extract_error()?)
 }
 

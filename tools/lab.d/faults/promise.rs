@@ -13,6 +13,8 @@ pub struct Promise {
     pub outage_ms: u32,
     /// Acknowledged writes that may be lost.
     pub lost: Loss,
+    /// Those of them that are not in what was saved either.
+    pub unrescued: Loss,
     /// So long at most two Redis take writes.
     pub two_masters_ms: u32,
     /// So long at most two hosts have the VIP.
@@ -51,6 +53,7 @@ pub enum Primary {
 pub const UNDISTURBED: Promise = Promise {
     outage_ms: 300,
     lost: Loss::Nothing,
+    unrescued: Loss::Nothing,
     two_masters_ms: 0,
     two_vips_ms: 0,
     alarms: (0, 0),
@@ -83,6 +86,7 @@ pub const GOODBYE: Promise = Promise {
 pub const CONFLICT: Promise = Promise {
     outage_ms: 3_000,
     lost: Loss::Any("until one has given up, both take writes"),
+    unrescued: Loss::Nothing,
     two_masters_ms: 2_000,
     two_vips_ms: 2_000,
     alarms: (0, 3),
@@ -91,6 +95,12 @@ pub const CONFLICT: Promise = Promise {
 
 /// Replication is asynchronous.
 pub const UNSENT: Loss = Loss::AtMost(20, "acknowledged, and not yet on the wire to the replica");
+
+/// What was in the memory of a Redis that died, and on no disk.
+pub const MEMORY: Loss = Loss::AtMost(
+    20,
+    "they were in the memory of a Redis that died, and on no disk",
+);
 
 /// Redis hangs: `fall` checks one second apart, the last of them waited for in vain.
 pub const HUNG: Promise = Promise {
@@ -110,6 +120,8 @@ impl Promise {
             Some(lost) => format!("{lost} of {} acknowledged writes lost", round.acknowledged),
             None => "the client's writes could not be read back".to_owned(),
         };
+        let gone = round.lost.unwrap_or_default().saturating_sub(round.rescued);
+        let unrescued = format!("{gone} acknowledged writes lost and not rescued");
         let two = |what: &str, ms: f64, most: u32| format!("{what} for {ms} ms, {most} promised");
         let (least, most) = self.alarms;
         let (raised, resolved) = (round.raised, round.resolved);
@@ -123,6 +135,7 @@ impl Promise {
                 round.lost.is_some_and(|lost| lost <= self.lost.most()),
                 lost,
             ),
+            (gone <= self.unrescued.most(), unrescued),
             (
                 within(round.two_masters_ms, self.two_masters_ms),
                 two(
@@ -159,9 +172,14 @@ impl fmt::Display for Promise {
         let (least, most) = self.alarms;
         write!(
             f,
-            "at most {} ms without a write, lost: {}, two that take writes: {} ms, two with the VIP: {} ms, \
+            "at most {} ms without a write, lost: {}, and not rescued: {}, two that take writes: {} ms, two with the VIP: {} ms, \
              alarms: {least} to {most}, primary in the end: {}",
-            self.outage_ms, self.lost, self.two_masters_ms, self.two_vips_ms, self.primary
+            self.outage_ms,
+            self.lost,
+            self.unrescued,
+            self.two_masters_ms,
+            self.two_vips_ms,
+            self.primary
         )
     }
 }

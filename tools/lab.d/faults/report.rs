@@ -27,7 +27,7 @@ impl Matrix {
     pub fn begin(rounds: u32) -> Self {
         let titles = line(
             "fault",
-            ["outage", "masters", "VIPs", "lost", "alarms"].map(str::to_owned),
+            ["outage", "masters", "VIPs", "lost", "rescued", "alarms"].map(str::to_owned),
             "promise",
         );
         say(styled(BOLD, titles));
@@ -126,6 +126,7 @@ struct Worst {
     two_masters_ms: f64,
     two_vips_ms: f64,
     lost: Option<u64>,
+    rescued: u64,
     raised: usize,
     resolved: usize,
 }
@@ -139,12 +140,13 @@ impl Worst {
             two_masters_ms: most(|round| round.two_masters_ms),
             two_vips_ms: most(|round| round.two_vips_ms),
             lost: rounds.iter().map(|round| round.lost).sum(),
+            rescued: rounds.iter().map(|round| round.rescued).sum(),
             raised: rounds.iter().map(|round| round.raised).sum(),
             resolved: rounds.iter().map(|round| round.resolved).sum(),
         }
     }
 
-    fn cells(&self) -> [String; 5] {
+    fn cells(&self) -> [String; 6] {
         [
             self.outage_ms
                 .map_or_else(|| "for ever".to_owned(), |ms| format!("{ms:.1}")),
@@ -152,15 +154,18 @@ impl Worst {
             format!("{:.0}", self.two_vips_ms),
             self.lost
                 .map_or_else(|| "?".to_owned(), |lost| lost.to_string()),
+            self.rescued.to_string(),
             format!("{}/{}", self.raised, self.resolved),
         ]
     }
 }
 
-/// Name, five figures at the right side of their columns, and a word.
-fn line(name: &str, cells: [String; 5], word: &str) -> String {
-    let [outage, masters, vips, lost, alarms] = cells;
-    format!("{name:<24} {outage:>9} {masters:>8} {vips:>7} {lost:>6} {alarms:>7}  {word}")
+/// Name, six figures at the right side of their columns, and a word.
+fn line(name: &str, cells: [String; 6], word: &str) -> String {
+    let [outage, masters, vips, lost, rescued, alarms] = cells;
+    format!(
+        "{name:<24} {outage:>9} {masters:>8} {vips:>7} {lost:>6} {rescued:>7} {alarms:>7}  {word}"
+    )
 }
 
 fn figures(rounds: &[Round], worst: &Worst) -> Value {
@@ -176,6 +181,7 @@ fn figures(rounds: &[Round], worst: &Worst) -> Value {
         "two_masters_ms": worst.two_masters_ms,
         "two_vips_ms": worst.two_vips_ms,
         "lost": worst.lost,
+        "rescued": worst.rescued,
         "alarms": {"raised": worst.raised, "resolved": worst.resolved},
         "rounds": rounds,
     })

@@ -21,6 +21,8 @@ pub struct Round {
     pub acknowledged: u64,
     /// Those of them that were not there in the end; `None` where nobody could be asked.
     pub lost: Option<u64>,
+    /// Those of the lost ones that `rha rescue diff` finds in what was saved.
+    pub rescued: u64,
     /// Alarms raised.
     pub raised: usize,
     /// Alarms resolved.

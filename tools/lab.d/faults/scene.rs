@@ -1,5 +1,6 @@
 //! Where a fault is played: a settled world, a client that writes, and a watch over all hosts.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::thread::sleep;
 use std::time::Duration;
@@ -197,7 +198,8 @@ impl<'world> Scene<'world> {
         match self.client.finish() {
             Ok(tally) => {
                 round.acknowledged = tally.acknowledged;
-                round.lost = Some(tally.lost as u64);
+                round.lost = Some(tally.lost.len() as u64);
+                round.rescued = rescued(self.world, &tally.lost)?;
             }
             Err(error) => self.broken.push(format!("{error:#}")),
         }
@@ -209,4 +211,29 @@ impl<'world> Scene<'world> {
         round.broken.extend(promise.judge(round));
         Ok(())
     }
+}
+
+/// How many of the lost keys are in the newest data set that each host has saved. The client's keys are removed by now, so
+/// that the primary lacks all that is there.
+fn rescued(world: &World, lost: &[String]) -> anyhow::Result<u64> {
+    if lost.is_empty() {
+        return Ok(0);
+    }
+    let lost: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
+    let mut found = BTreeSet::new();
+    for host in &world.hosts {
+        if host
+            .rha_checked(&["rescue", "list", "--output", "jsonl"])?
+            .is_empty()
+        {
+            continue;
+        }
+        let output = host.rha(&["rescue", "diff", "1", "--output", "jsonl"])?;
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let row: serde_json::Value = serde_json::from_str(line)?;
+            let key = row["key"].as_str().unwrap_or_default();
+            found.extend(lost.get(key).copied());
+        }
+    }
+    Ok(found.len() as u64)
 }

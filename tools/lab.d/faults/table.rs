@@ -5,7 +5,7 @@
 use anyhow::{Context, ensure};
 
 use super::promise::{
-    CONFLICT, FAILOVER, GOODBYE, HUNG, Loss, Primary, Promise, SILENT_FAILOVER, UNDISTURBED,
+    CONFLICT, FAILOVER, GOODBYE, HUNG, Loss, MEMORY, Primary, Promise, SILENT_FAILOVER, UNDISTURBED,
 };
 use super::scene::Scene;
 use super::{agent, both, busy, keepalived, network, redis, restart, switchover};
@@ -136,7 +136,7 @@ static TABLE: &[Fault] = &[
     pair("vrrp-blocked", "No VRRP reaches anybody for 5 s; everything else does.",
         CONFLICT, network::vrrp_blocked),
     pair("host-gone", "All processes of the primary's host end at once and its port is dead; 5 s later it boots.",
-        SILENT_FAILOVER, network::host_gone),
+        Promise { unrescued: MEMORY, ..SILENT_FAILOVER }, network::host_gone),
     // --- keepalived and the VIP ---------------------------------------------------------------------
     pair("kill-keepalived", "kill -9 of both of the primary's keepalived processes: the VIP stays on its interface.",
         Promise { alarms: (1, 2), two_vips_ms: 300, ..SILENT_FAILOVER }, keepalived::kill),
@@ -192,7 +192,7 @@ static TABLE: &[Fault] = &[
     pair("three-partition-primary", "Three hosts: the primary is cut off for 4 s; the client is with the two others.",
         Promise { two_masters_ms: CUT_MS, two_vips_ms: CUT_MS, alarms: (1, 3), ..SILENT_FAILOVER }, network::partition_primary).of_three(),
     pair("three-host-gone", "Three hosts: all processes of the primary's host end at once; 5 s later it boots.",
-        SILENT_FAILOVER, network::host_gone).of_three(),
+        Promise { unrescued: MEMORY, ..SILENT_FAILOVER }, network::host_gone).of_three(),
 ];
 
 /// Redis that somebody else started is a master without the VIP, so that no client finds it, until three checks were good.
