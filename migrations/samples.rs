@@ -9,6 +9,7 @@ use crate::model::decision::{Decision, Note, RuleId, Transition};
 use crate::model::drill::Drill;
 use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
+use crate::model::quorum::{Quorum, Vote};
 use crate::model::record::{Record, Seq};
 use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole, Sign};
 use crate::model::rescue::Diverged;
@@ -24,6 +25,7 @@ pub(crate) fn samples() -> Vec<Record> {
     decisions.push(decision_of_format_3());
     events.extend(events_of_format_3());
     events.extend(further_events_of_format_3());
+    events.extend(events_of_a_quorum());
     let mut decisions = decisions.into_iter();
     let events = events.into_iter().enumerate();
     let records = events.map(|(index, event)| Record {
@@ -165,6 +167,7 @@ fn settings() -> Settings {
         tilt_ms: 0,
         max_promotions: 0,
         promotions_window_ms: 0,
+        quorum: None,
     }
 }
 
@@ -363,16 +366,6 @@ fn events_of_format_3() -> Vec<Event> {
         Event::DeadlinePassed {
             deadline: Deadline::DrillOver,
         },
-        Event::Rescued {
-            diverged: diverged(Some(1_450)),
-            path: "/var/lib/rha/rescue/redis-e3-o98765-20260803T060000Z.rdb".to_owned(),
-            bytes: 187,
-        },
-        Event::NotRescued {
-            diverged: diverged(None),
-            why: "no space left on device".to_owned(),
-            waits: true,
-        },
     ]
 }
 
@@ -391,11 +384,51 @@ fn further_events_of_format_3() -> Vec<Event> {
             note: "the switch port flaps".to_owned(),
             operator: operator(),
         },
+        Event::Rescued {
+            diverged: diverged(Some(1_450)),
+            path: "/var/lib/rha/rescue/redis-e3-o98765-20260803T060000Z.rdb".to_owned(),
+            bytes: 187,
+        },
+        Event::NotRescued {
+            diverged: diverged(None),
+            why: "no space left on device".to_owned(),
+            waits: true,
+        },
         Event::DeadlinePassed {
             deadline: Deadline::TiltOver,
         },
         Event::DeadlinePassed {
             deadline: Deadline::FlapWait,
+        },
+    ]
+}
+
+fn events_of_a_quorum() -> Vec<Event> {
+    vec![
+        Event::Configured(Settings {
+            quorum: Some(Quorum {
+                alone: true,
+                voters: vec!["etcd".to_owned()],
+                ttl_ms: 3_000,
+            }),
+            ..settings()
+        }),
+        voted(Vote::Ours { handed: true }),
+        voted(Vote::Free),
+        voted(Vote::Theirs {
+            holder: "lvs2".to_owned(),
+        }),
+        voted(Vote::Silent {
+            why: "connection refused".to_owned(),
+        }),
+        Event::DeadlinePassed {
+            deadline: Deadline::Lead,
+        },
+        Event::DeadlinePassed {
+            deadline: Deadline::OwnVote,
+        },
+        Event::DeadlinePassed {
+            deadline: Deadline::Vouched,
         },
     ]
 }
@@ -407,6 +440,13 @@ fn diverged(lacks: Option<u64>) -> Diverged {
         offset: 98_765,
         lacks,
         keys: 12,
+    }
+}
+
+fn voted(vote: Vote) -> Event {
+    Event::QuorumChanged {
+        voter: "etcd".to_owned(),
+        vote,
     }
 }
 
@@ -430,6 +470,9 @@ fn decision_of_format_3() -> Decision {
                 target: endpoint("192.168.192.161"),
                 epoch: 3,
             },
+            Effect::ClaimLead,
+            Effect::ReleaseLead { at_once: true },
+            send_alarm(AlarmKind::Quorum),
         ],
         ..Decision::default()
     }

@@ -87,10 +87,10 @@ fn unknown_formats_are_refused() {
 #[derive(Default)]
 struct Seen {
     events: BTreeSet<usize>,
-    effects: [bool; 14],
+    effects: [bool; 16],
     outcomes: [bool; 5],
     notes: [bool; 6],
-    deadlines: [bool; 14],
+    deadlines: [bool; 17],
 }
 
 impl Seen {
@@ -137,6 +137,7 @@ impl Seen {
             Event::OperatorAcked { .. } => 32,
             Event::Rescued { .. } => 33,
             Event::NotRescued { .. } => 34,
+            Event::QuorumChanged { .. } => 35,
         };
         self.events.insert(index);
     }
@@ -157,6 +158,8 @@ impl Seen {
             Effect::LetGo { .. } => 11,
             Effect::GuardWrites { .. } => 12,
             Effect::Rejoin { .. } => 13,
+            Effect::ClaimLead => 14,
+            Effect::ReleaseLead { .. } => 15,
         };
         self.effects[index] = true;
     }
@@ -200,6 +203,9 @@ impl Seen {
             Deadline::DrillOver => 11,
             Deadline::TiltOver => 12,
             Deadline::FlapWait => 13,
+            Deadline::Lead => 14,
+            Deadline::OwnVote => 15,
+            Deadline::Vouched => 16,
         };
         self.deadlines[index] = true;
     }

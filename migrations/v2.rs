@@ -133,6 +133,7 @@ impl Settings {
             tilt_ms: 0,
             max_promotions: 0,
             promotions_window_ms: 0,
+            quorum: None,
         }
     }
 }

@@ -197,6 +197,7 @@ fn executor(dir: &std::path::Path) -> (Executor, mpsc::Receiver<Incoming>) {
         netlink: Netlink::open().unwrap(),
         link: SharedLink::default(),
         nudge: Arc::new(Notify::new()),
+        wish: Arc::default(),
         alarms: Alarms::start(Vec::new(), events.clone()),
         events,
     };

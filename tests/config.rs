@@ -491,7 +491,7 @@ fn what_is_quoted_stays_on_its_line_and_commands_no_terminal() {
     );
     assert_eq!(
         refusal("[node]", "\"a\\u202e\\n\" = 1\n[node]"),
-        "rha.toml:1: a\\u{202e}\\n: unknown key; allowed here: node, paths, journal, blackbox, rescue, keepalived, health, failover, alarm, instance"
+        "rha.toml:1: a\\u{202e}\\n: unknown key; allowed here: node, paths, journal, blackbox, rescue, keepalived, health, failover, quorum, alarm, instance"
     );
     let syntax = refusal("[node]", "\u{7}[node]");
     assert!(
@@ -597,4 +597,77 @@ fn the_black_box_can_be_left_out() {
         assert_eq!(config.black_box.keep, 0);
         assert!(config.show().unwrap().contains("keep = \"0\""));
     }
+}
+
+#[test]
+fn a_quorum_is_witnesses_or_etcd() {
+    let with = |table: &str| refusal("[[instance]]", &format!("{table}\n[[instance]]"));
+    let etcd = "[quorum]\netcd = [\"http://10.0.0.9:2379\"]";
+    let witness = "[quorum]\nwitnesses = [\"tcp://10.0.0.9:6379\"]";
+    for good in [etcd, witness] {
+        assert_eq!(with(good), "(accepted)");
+    }
+    for (table, said) in [
+        (
+            "[quorum]",
+            "rha.toml:3: quorum: names nobody who votes; witnesses or etcd, or no [quorum] at all",
+        ),
+        (
+            "[quorum]\nttl = \"1s\"\netcd = [\"http://10.0.0.9:2379\"]",
+            "rha.toml:4: quorum.ttl: \"1s\" is out of range; \"2s\" to \"60s\"",
+        ),
+        (
+            "[quorum]\nttl = \"2500ms\"\netcd = [\"http://10.0.0.9:2379\"]",
+            "rha.toml:4: quorum.ttl: etcd counts it in whole seconds; \"2s\" or more",
+        ),
+        (
+            "[quorum]\netcd = [\"tcp://10.0.0.9:2379\"]",
+            "rha.toml:4: quorum.etcd: \"tcp://10.0.0.9:2379\" is no member; \"http://10.0.0.9:2379\"",
+        ),
+        (
+            "[quorum]\nwitnesses = [\"10.0.0.9\"]",
+            "rha.toml:4: quorum.witnesses: \"10.0.0.9\" is no witness; \"tcp://10.0.0.9:6379\"",
+        ),
+        (
+            "[quorum]\nwitnesses = [\"tcp://10.0.0.2:6380\"]",
+            "rha.toml:4: quorum.witnesses: 10.0.0.2:6380 is an address of instance \"one\", and would be lost with its host; a third host",
+        ),
+        (
+            "[quorum]\nwitnesses = [\"tcp://10.0.0.9:6379\"]\netcd = [\"http://10.0.0.9:2379\"]",
+            "rha.toml:5: quorum.etcd: witnesses and etcd exclude each other; one of the two",
+        ),
+        (
+            "[quorum]\nprefix = \"rha\"\netcd = [\"http://10.0.0.9:2379\"]",
+            "rha.toml:4: quorum.prefix: \"rha\" is no prefix; such as \"/rha/\": it ends with a slash",
+        ),
+        (
+            "[quorum]\nusername = \"rha\"\netcd = [\"http://10.0.0.9:2379\"]",
+            "rha.toml:4: quorum.username: etcd wants a user and a password; both or neither",
+        ),
+    ] {
+        assert_eq!(with(table), said, "{table}");
+    }
+    let third = "name = \"b\"\naddress = \"10.0.0.2\"\n[[instance.node]]\nname = \"c\"\naddress = \"10.0.0.3\"";
+    let three = SMALL.replace("name = \"b\"\naddress = \"10.0.0.2\"", third);
+    let text = three.replace("[[instance]]", &format!("{witness}\n[[instance]]"));
+    let error = parse(&text).unwrap_err().to_string();
+    assert!(
+        error.contains("quorum.witnesses: 1 for the 3 nodes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_quorum_that_is_no_safer_or_cannot_hold_is_remarked() {
+    let with = |table: &str| {
+        remarks(&SMALL.replacen("[[instance]]", &format!("{table}\n[[instance]]"), 1))
+    };
+    let one = "[quorum]\nwitnesses = [\"tcp://10.0.0.9:6379\"]";
+    assert!(with(one).is_empty(), "{:?}", with(one));
+    let even = with("[quorum]\nwitnesses = [\"tcp://10.0.0.8:6379\", \"tcp://10.0.0.9:6379\"]");
+    assert!(even[0].contains("4 votes"), "{even:?}");
+    let two = with("[quorum]\netcd = [\"http://10.0.0.8:2379\", \"http://10.0.0.9:2379\"]");
+    assert!(two[0].contains("2 members"), "{two:?}");
+    let slow = format!("[health]\ninterval = \"2s\"\n{one}");
+    assert!(with(&slow)[0].contains("a longer ttl"), "{:?}", with(&slow));
 }

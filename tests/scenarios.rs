@@ -96,6 +96,20 @@ fn command(world: &mut World, line: &str) -> Result<(), String> {
             world.run(10 * SECOND);
             world.told.clear();
         }
+        // The settled pair learns of it by a reload.
+        ["quorum", kind @ ("etcd" | "witnesses"), rest @ ..] => {
+            let witnesses = match (*kind, rest) {
+                ("etcd", []) => 0,
+                ("witnesses", [count]) => count.parse().map_err(|_| "how many?")?,
+                _ => return Err("quorum etcd, or quorum witnesses 1".to_owned()),
+            };
+            world.set_quorum(witnesses);
+            for node in 0..world.nodes.len() {
+                world.reload(node);
+            }
+            world.run(10 * SECOND);
+            world.told.clear();
+        }
         ["run", time] => {
             let us = duration(time)?;
             world.run(us);
@@ -145,6 +159,18 @@ fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
             let drill = Drill::of(drill).ok_or("no such drill")?;
             let node = find(world, node)?;
             world.end_drill(node, drill);
+        }
+        [
+            "voter",
+            name,
+            state @ ("down" | "up" | "hides-from"),
+            node @ ..,
+        ] => {
+            let hidden_from = node.first().map(|node| find(world, node)).transpose()?;
+            let voter = world.voters.iter_mut().find(|voter| voter.name == *name);
+            let voter = voter.ok_or_else(|| format!("there is no voter {name}"))?;
+            voter.up = *state != "down";
+            voter.hidden_from = hidden_from;
         }
         ["cut", "vrrp", node] => {
             let node = find(world, node)?;

@@ -23,6 +23,37 @@ fn worlds_heal() {
     }
 }
 
+/// Whatever happens to the network, to Redis and to the voters: two Redis never take writes at once. (An agent that does not
+/// run, or is paused, cannot fence; a Redis that is made a master by hand asks nobody.)
+#[test]
+fn a_quorum_lets_one_lead() {
+    if let Some(seed) = number("RHA_SEED") {
+        live_with_quorum(seed);
+        return;
+    }
+    for seed in 0..number("RHA_SEEDS").unwrap_or(200) {
+        live_with_quorum(seed);
+    }
+}
+
+fn live_with_quorum(seed: u64) {
+    let mut life = Life::with_quorum(seed);
+    for _ in 0..life.rng.below(30) {
+        let pause = [20 * MS, 400 * MS, 4 * SECOND, 40 * SECOND][life.rng.below(4) as usize];
+        let pause = life.rng.below(pause);
+        life.world.run(pause);
+        life.harm();
+        life.expect_nothing_wrong(World::always_with_quorum);
+    }
+    life.world.run(SECOND);
+    life.heal();
+    life.world.run(SETTLING_US);
+    life.expect_nothing_wrong(World::always_with_quorum);
+    life.expect_nothing_wrong(World::when_healed);
+    life.fail_over();
+    life.expect_nothing_wrong(World::always_with_quorum);
+}
+
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(
@@ -88,6 +119,30 @@ impl Life {
             world.run(rng.below(3 * SECOND));
         }
         world.run(rng.below(30 * SECOND));
+        Self {
+            seed,
+            rng,
+            world,
+            harms,
+            done: Vec::new(),
+        }
+    }
+
+    fn with_quorum(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let size = if rng.chance(70) { 2 } else { 3 };
+        let jitter = rng.chance(80).then(|| Rng::new(rng.next()));
+        let mut world = World::new(size, jitter);
+        let least = rng.below(2) as usize * (size - 1);
+        world.set_quorum(least + rng.below(2) as usize * usize::from(least > 0));
+        for node in 0..size {
+            world.start_all(node);
+            world.run(rng.below(3 * SECOND));
+        }
+        world.run(rng.below(30 * SECOND));
+        let harms = (0..3 + rng.below(8))
+            .map(|_| QUORUM_HARMS[rng.below(QUORUM_HARMS.len() as u64) as usize])
+            .collect();
         Self {
             seed,
             rng,
@@ -170,6 +225,25 @@ impl Life {
                 let us = self.rng.below(2 * SECOND);
                 world.nodes[node].taking_us.insert(word.to_owned(), us);
             }
+            Harm::VoterDown => {
+                let voter = self.rng.below(world.voters.len().max(1) as u64) as usize;
+                let up = self.rng.chance(50);
+                if let Some(voter) = world.voters.get_mut(voter) {
+                    voter.up = up;
+                }
+            }
+            Harm::VoterHides => {
+                let voter = self.rng.below(world.voters.len().max(1) as u64) as usize;
+                if let Some(voter) = world.voters.get_mut(voter) {
+                    voter.hidden_from = Some(node);
+                }
+            }
+            Harm::PartitionWithVoters => {
+                world.set_side(node, 1);
+                for voter in &mut world.voters {
+                    voter.side = 1;
+                }
+            }
             Harm::Write => {
                 // Where nobody serves, a client is refused: that is what the harm is about.
                 let _ = world.write(1 + self.rng.below(100));
@@ -197,6 +271,7 @@ impl Life {
                     },
                 );
             }
+            ToRedis::StartAsReplica => world.start_redis(node, Boot::default()),
             ToRedis::Hang => world.stall(node, Part::Redis),
             ToRedis::Wake => world.resume(node, Part::Redis),
             ToRedis::Slow => world.nodes[node].redis.latency_us = self.rng.below(700 * MS),
@@ -233,6 +308,9 @@ impl Life {
             }
             world.set_link(node, true);
             world.start_all(node);
+        }
+        for voter in &mut world.voters {
+            (voter.up, voter.side, voter.hidden_from) = (true, 0, None);
         }
         // An agent hears of the end of its pause when it is ready.
         world.run(3 * SECOND);
@@ -307,6 +385,9 @@ enum Harm {
     Write,
     JumpClock,
     Ack,
+    VoterDown,
+    VoterHides,
+    PartitionWithVoters,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -320,6 +401,7 @@ enum ToRedis {
     RotatePassword,
     FillDisk,
     Meddle,
+    StartAsReplica,
 }
 
 /// What the rules heal, some of it more often.
@@ -367,6 +449,31 @@ const HARMS: [Harm; 43] = [
     Harm::Write,
     Harm::JumpClock,
     Harm::Ack,
+];
+
+/// What happens where votes are needed to lead.
+const QUORUM_HARMS: [Harm; 21] = [
+    Harm::Redis(ToRedis::Kill),
+    Harm::Redis(ToRedis::Kill),
+    Harm::Redis(ToRedis::StartAsReplica),
+    Harm::Redis(ToRedis::StartAsReplica),
+    Harm::Redis(ToRedis::StartAsReplica),
+    Harm::StopKeepalived,
+    Harm::StartKeepalived,
+    Harm::KillKeepalived,
+    Harm::CrashHost,
+    Harm::Partition,
+    Harm::Partition,
+    Harm::PartitionWithVoters,
+    Harm::CutVrrp,
+    Harm::PullCable,
+    Harm::PlugCable,
+    Harm::Switchover,
+    Harm::ReloadAgent,
+    Harm::Write,
+    Harm::VoterDown,
+    Harm::VoterDown,
+    Harm::VoterHides,
 ];
 
 /// What they do not heal: a lost BACKUP line shows nowhere. `RHA_ALL_HARMS=1` adds it.

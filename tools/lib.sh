@@ -14,6 +14,7 @@ die() {
 # Commands that a world or a test needs, each with the Debian package that has it.
 commands=(
     keepalived:keepalived redis-server:redis-server redis-cli:redis-tools ip:iproute2
+    etcd:etcd-server
     unshare:util-linux nsenter:util-linux mount:mount timeout:coreutils strace:strace
 )
 

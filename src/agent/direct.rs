@@ -63,6 +63,7 @@ impl<'config> Direct<'config> {
                 netlink: Netlink::open()?,
                 link: SharedLink::default(),
                 nudge: Arc::new(Notify::new()),
+                wish: Arc::default(),
                 alarms: Alarms::start(Vec::new(), events.clone()),
                 events,
             };

@@ -144,6 +144,7 @@ impl Hand {
             netlink,
             link: nerve.link.clone(),
             nudge: nerve.nudge.clone(),
+            wish: nerve.wish.clone(),
             alarms: alarms.clone(),
             events: events.clone(),
         };

@@ -13,6 +13,7 @@ use crate::ingest::adverts::{AdvertWatch, Speaker};
 use crate::ingest::claims::ClaimWatch;
 use crate::ingest::keepalived_watch::KeepalivedWatch;
 use crate::ingest::probe::{Pace, Prober, Subject};
+use crate::ingest::quorum::{Ballot, Canvasser, Wish};
 use crate::ingest::{Incoming, QUEUE};
 use crate::wire::netlink::Netlink;
 use crate::wire::redis::SharedLink;
@@ -41,6 +42,8 @@ pub struct Nerve {
     pub link: SharedLink,
     /// Asks for a check at once.
     pub nudge: Arc<Notify>,
+    /// What is asked of the voters.
+    pub wish: Arc<watch::Sender<Wish>>,
 }
 
 impl Senses {
@@ -64,6 +67,7 @@ impl Senses {
         senses.watch_keepalived(config, events);
         senses.hear_adverts(config, events);
         senses.look_for_claims(config, events);
+        senses.ask_voters(config, nerves, events)?;
         for instance in &config.instances {
             senses.probe(config, instance, &nerves[&instance.name], events)?;
         }
@@ -165,6 +169,34 @@ impl Senses {
     pub fn look_at_others(&self, instance: &str) {
         let others = self.others.get(instance).into_iter().flatten();
         others.for_each(|nudge| nudge.notify_one());
+    }
+
+    /// One for each instance and voter.
+    fn ask_voters(
+        &mut self,
+        config: &Config,
+        nerves: &BTreeMap<String, Nerve>,
+        events: &mpsc::Sender<Incoming>,
+    ) -> anyhow::Result<()> {
+        let Some(quorum) = &config.quorum else {
+            return Ok(());
+        };
+        let voters = super::voters::of(quorum)?;
+        for instance in &config.instances {
+            for (name, voter) in &voters {
+                let (node, ttl) = (config.node.name.clone(), quorum.ttl);
+                let canvasser = Canvasser {
+                    instance: instance.name.clone(),
+                    voter: name.clone(),
+                    ballot: Ballot::new(voter.clone(), quorum.key(instance), node, ttl),
+                    ttl,
+                    wish: nerves[&instance.name].wish.clone(),
+                    events: events.clone(),
+                };
+                self.tasks.spawn(canvasser.run());
+            }
+        }
+        Ok(())
     }
 
     fn probe(

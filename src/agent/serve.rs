@@ -1,5 +1,6 @@
 //! HTTP/1.1 and JSON on the Unix socket: `curl --unix-socket /run/rha/agent.sock http://rha/v1/status`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use super::switchover;
 use crate::ingest::Incoming;
 use crate::machine::{State as MachineState, Status, table};
 use crate::model::decision::Decision;
-use crate::model::effect::{EffectId, Outcome};
+use crate::model::effect::{Effect, Outcome};
 use crate::model::event::{Event, Operator};
 use crate::model::record::Record;
 use crate::model::redis::Grade;
@@ -296,34 +297,21 @@ async fn redis(
         let text = explained(&record);
         return (StatusCode::CONFLICT, Json(Answer { ok: false, text }));
     }
-    let mut texts = Vec::new();
-    let mut ok = true;
-    for (index, effect) in record.decision.effects.iter().enumerate() {
-        let index = u16::try_from(index).unwrap_or(u16::MAX);
-        let outcome = outcome_of(
-            &mut committed,
-            EffectId {
-                seq: record.seq,
-                index,
-            },
-        )
-        .await;
-        ok &= outcome.as_ref().is_some_and(Outcome::is_done);
+    let outcomes = outcomes_of(&mut committed, &record).await;
+    let ok = outcomes
+        .iter()
+        .all(|(_, outcome)| outcome.as_ref().is_some_and(Outcome::is_done));
+    let texts = outcomes.into_iter().map(|(effect, outcome)| {
         let outcome = outcome.map_or("no outcome".to_owned(), |outcome| outcome.to_string());
-        texts.push(format!("{effect}: {outcome}"));
-    }
+        format!("{effect}: {outcome}")
+    });
+    let text = texts.collect::<Vec<_>>().join("; ");
     let code = if ok {
         StatusCode::OK
     } else {
         StatusCode::BAD_GATEWAY
     };
-    (
-        code,
-        Json(Answer {
-            ok,
-            text: texts.join("; "),
-        }),
-    )
+    (code, Json(Answer { ok, text }))
 }
 
 /// Why nothing is done: the rule's sentence, and what was noted beside it.
@@ -357,30 +345,37 @@ pub(super) async fn ask(app: &App, instance: &str, event: Event) -> Result<Recor
 /// The longest that an order to Redis may take is bounded by its own time-outs; this is the belt.
 const OUTCOME_PATIENCE: Duration = Duration::from_secs(600);
 
-async fn outcome_of(
+/// What came of each order of a record, in whatever order they end. Alarms are sent when they can be.
+async fn outcomes_of<'a>(
     committed: &mut broadcast::Receiver<Arc<Record>>,
-    wanted: EffectId,
-) -> Option<Outcome> {
+    record: &'a Record,
+) -> Vec<(&'a Effect, Option<Outcome>)> {
+    let orders = (0..).zip(&record.decision.effects);
+    let orders = orders.filter(|(_, effect)| !matches!(effect, Effect::SendAlarm { .. }));
+    let mut outcomes: BTreeMap<u16, (&Effect, Option<Outcome>)> = orders
+        .map(|(index, effect)| (index, (effect, None)))
+        .collect();
     let wait = async {
-        loop {
+        while outcomes.values().any(|(_, outcome)| outcome.is_none()) {
             match committed.recv().await {
-                Ok(record) => match &record.event {
-                    Event::EffectFinished {
+                Ok(later) => {
+                    if let Event::EffectFinished {
                         effect, outcome, ..
-                    } if *effect == wanted => {
-                        return Some(outcome.clone());
+                    } = &later.event
+                        && effect.seq == record.seq
+                        && let Some(waiting) = outcomes.get_mut(&effect.index)
+                    {
+                        waiting.1 = Some(outcome.clone());
                     }
-                    _ => {}
-                },
+                }
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return None,
+                Err(broadcast::error::RecvError::Closed) => return,
             }
         }
     };
-    tokio::time::timeout(OUTCOME_PATIENCE, wait)
-        .await
-        .ok()
-        .flatten()
+    // What is missing then is told as missing.
+    let _ = tokio::time::timeout(OUTCOME_PATIENCE, wait).await;
+    outcomes.into_values().collect()
 }
 
 /// The login name of a user id, or empty.

@@ -17,10 +17,11 @@ use crate::model::event::Event;
 use crate::model::record::Record;
 
 /// How it ends, by the rules that end it; only the first is a success.
-const ENDS: [&str; 6] = [
+const ENDS: [&str; 7] = [
     "let-go",
     "let-go-late",
     "let-go-failed",
+    "let-go-unheld",
     "let-go-failed-late",
     "hand-over-failed",
     "writes-held-late",

@@ -4,12 +4,14 @@ use std::os::unix::fs::MetadataExt;
 
 use super::document::Source;
 use super::problem::Problem;
+use super::quorum;
 use super::types::{Config, Instance, Paths};
 use crate::model::redis::Grade;
 
 /// What is unwise, to be seen in the file alone.
 pub(super) fn remarks(config: &Config, source: &Source) -> Vec<Problem> {
     let mut found = fall_on(config, source);
+    found.extend(quorum::remarks(config, source));
     for (index, instance) in config.instances.iter().enumerate() {
         found.extend(reach(instance, index, source));
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::document::Source;
 use super::failover::Follow;
 use super::nodes;
+use super::quorum;
 use super::read::{RawConfig, RawInstance};
 use super::size::show_size;
 use super::types::{
@@ -38,6 +39,7 @@ pub(super) fn config(
     }
     black_box(raw.black_box, source);
     sinks(&raw.alarm, source);
+    quorum::check(raw.quorum.as_ref(), &raw.instances, source);
     if raw.instances.is_empty() {
         source.wrong("instance", "there is none; one [[instance]] for each VIP");
     }
@@ -71,6 +73,7 @@ pub(super) fn config(
         keepalived: raw.keepalived,
         health: raw.health,
         failover: raw.failover,
+        quorum: raw.quorum,
         alarm: raw.alarm,
         instances: instances.collect(),
         remarks: Vec::new(),

@@ -194,6 +194,11 @@ impl<'d> Table<'d> {
         tables
     }
 
+    /// It stands in the file.
+    pub(super) fn is_there(&self) -> bool {
+        self.entries.is_some()
+    }
+
     /// Where `key` stands, or else this table.
     pub(super) fn place(&self, key: &str) -> Place {
         self.source.place(&self.path_of(key))

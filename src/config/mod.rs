@@ -17,6 +17,7 @@ pub(crate) mod file;
 pub mod import;
 mod nodes;
 mod problem;
+mod quorum;
 mod read;
 mod secret;
 mod settings;
@@ -35,6 +36,7 @@ use toml::de::DeTable;
 pub use failover::{Failover, Follow, Prefer};
 pub use file::Unreadable;
 pub use problem::{Place, Problem};
+pub use quorum::{ETCD, Quorum};
 pub use secret::{Secret, SecretError};
 pub use types::{
     Alarms, BlackBox, Config, Health, Instance, Keepalived, Member, Paths, Redis, Sink, SinkKind,

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::document::Table;
 use super::failover::{Failover, Follow, Prefer};
+use super::quorum::{self, Quorum};
 use super::spoiled::{RUNTIME, STATE};
 use super::types::{
     Alarms, BlackBox, Health, Journal, Keepalived, Paths, Redis, Rescue, Sink, SinkKind, ThisNode,
@@ -52,6 +53,7 @@ pub(super) struct RawConfig {
     pub(super) keepalived: Keepalived,
     pub(super) health: Health,
     pub(super) failover: Failover,
+    pub(super) quorum: Option<Quorum>,
     pub(super) alarm: Alarms,
     pub(super) instances: Vec<RawInstance>,
 }
@@ -66,6 +68,7 @@ pub(super) fn document(mut root: Table<'_>) -> Option<RawConfig> {
     let keepalived = keepalived(root.table("keepalived"));
     let health = health(root.table("health"));
     let failover = failover(root.table("failover"));
+    let quorum = quorum::quorum(root.table("quorum"));
     let alarm = alarm(root.table("alarm"));
     let instances = root.tables("instance", INSTANCES_MAX);
     let instances = all(instances.into_iter().map(instance));
@@ -79,6 +82,7 @@ pub(super) fn document(mut root: Table<'_>) -> Option<RawConfig> {
         keepalived: keepalived?,
         health: health?,
         failover: failover?,
+        quorum: quorum?,
         alarm: alarm?,
         instances: instances?,
     })
@@ -325,7 +329,7 @@ fn redis(mut table: Table<'_>) -> Option<Redis> {
     let start = table.or("start", start, value::command);
     let start_as_replica = words(&["--replicaof", "127.0.0.1", "1"]);
     let start_as_replica = table.or("start_as_replica", start_as_replica, value::strings);
-    let unit = table.or("unit", String::new(), unit);
+    let unit = table.or("unit", String::new(), value::unit);
     let start_timeout = table.or("start_timeout", millis(60_000), value::duration("1s", "1d"));
     let stop_timeout = table.or("stop_timeout", millis(20_000), value::duration("1s", "1d"));
     table.close();
@@ -374,21 +378,6 @@ fn grades(found: &DeValue<'_>) -> Result<Vec<Grade>, String> {
     grades.sort_unstable();
     grades.dedup();
     Ok(grades)
-}
-
-/// A systemd unit name, or "".
-fn unit(found: &DeValue<'_>) -> Result<String, String> {
-    let word = value::string(found)?;
-    let plain = word
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte));
-    if plain && !word.starts_with('-') && word.len() <= 255 {
-        Ok(word)
-    } else {
-        Err(format!(
-            "\"{word}\" is not a unit name; such as \"redis-server.service\""
-        ))
-    }
 }
 
 /// All or nothing, but every item is looked at.

@@ -1,9 +1,10 @@
 //! Passwords: read when needed, shown never.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use super::file;
-use super::problem::Problem;
+use super::problem::{Place, Problem};
 use super::types::Redis;
 
 /// Longest password, in bytes.
@@ -46,32 +47,43 @@ impl Redis {
     /// # Errors
     /// The file cannot be read, or its first line is empty, too long or not UTF-8.
     pub fn password(&self) -> Result<Option<Secret>, SecretError> {
-        let Some(path) = &self.password_file else {
-            return Ok(None);
-        };
-        let wrong = |text| SecretError(self.password_problem(true, text));
-        let bytes = file::read(path, FILE_MAX)
-            .map_err(|why| wrong(format!("cannot read {}: {why}", path.display())))?;
-        let line = bytes.split(|&byte| byte == b'\n').next();
-        let line = line.and_then(|line| std::str::from_utf8(line).ok());
-        match line.map(|line| line.strip_suffix('\r').unwrap_or(line)) {
-            Some(line) if (1..=SECRET_MAX).contains(&line.len()) => {
-                Ok(Some(Secret(line.to_owned())))
-            }
-            _ => Err(wrong(format!(
-                "the first line of {} is no password; 1 to {SECRET_MAX} bytes of UTF-8",
-                path.display()
-            ))),
-        }
+        let path = self.password_file.as_ref();
+        let read = |path: &PathBuf| read_password(path, &self.password_place, REDIS_KEY);
+        path.map(read).transpose()
     }
 
     pub(super) fn password_problem(&self, fatal: bool, text: String) -> Problem {
         Problem {
             fatal,
             place: self.password_place.clone(),
-            key: "instance.redis.password_file".to_owned(),
+            key: REDIS_KEY.to_owned(),
             text,
         }
+    }
+}
+
+const REDIS_KEY: &str = "instance.redis.password_file";
+
+/// The first line of a file that is named at `place` as `key`.
+pub(super) fn read_password(path: &Path, place: &Place, key: &str) -> Result<Secret, SecretError> {
+    let wrong = |text| {
+        SecretError(Problem {
+            fatal: true,
+            place: place.clone(),
+            key: key.to_owned(),
+            text,
+        })
+    };
+    let bytes = file::read(path, FILE_MAX)
+        .map_err(|why| wrong(format!("cannot read {}: {why}", path.display())))?;
+    let line = bytes.split(|&byte| byte == b'\n').next();
+    let line = line.and_then(|line| std::str::from_utf8(line).ok());
+    match line.map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+        Some(line) if (1..=SECRET_MAX).contains(&line.len()) => Ok(Secret(line.to_owned())),
+        _ => Err(wrong(format!(
+            "the first line of {} is no password; 1 to {SECRET_MAX} bytes of UTF-8",
+            path.display()
+        ))),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::failover::{Follow, Prefer};
+use super::quorum::Quorum;
 use super::types::{Config, Instance, Member};
 use crate::model::redis::Endpoint;
 use crate::model::settings::Settings;
@@ -51,6 +52,7 @@ impl Config {
             tilt_ms: millis(self.failover.tilt),
             max_promotions: self.failover.max_promotions,
             promotions_window_ms: millis(self.failover.promotions_window),
+            quorum: self.quorum.as_ref().map(Quorum::needed),
         }
     }
 

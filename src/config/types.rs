@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::failover::Failover;
 use super::problem::{Place, Problem};
+use super::quorum::Quorum;
 use super::{show, size};
 use crate::model::redis::{Endpoint, Grade};
 
@@ -37,6 +38,9 @@ pub struct Config {
     pub health: Health,
     /// `[failover]`
     pub failover: Failover,
+    /// `[quorum]`; `None` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<Quorum>,
     /// `[alarm]`
     pub alarm: Alarms,
     /// `[[instance]]`, in the order of the file; at least one.

@@ -291,6 +291,21 @@ pub(super) fn url(value: &DeValue<'_>) -> Result<reqwest::Url, String> {
     }
 }
 
+/// A systemd unit name, or "".
+pub(super) fn unit(found: &DeValue<'_>) -> Result<String, String> {
+    let word = string(found)?;
+    let plain = word
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte));
+    if plain && !word.starts_with('-') && word.len() <= 255 {
+        Ok(word)
+    } else {
+        Err(format!(
+            "\"{word}\" is not a unit name; such as \"redis-server.service\""
+        ))
+    }
+}
+
 /// One of a few words.
 pub(super) fn choice<T: Copy>(
     words: &'static [(&'static str, T)],

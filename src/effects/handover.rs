@@ -12,10 +12,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::role::nobody;
 use super::{Hands, REDIS_PATIENCE, outcome_of};
 use crate::model::effect::Outcome;
-use crate::model::redis::RedisRole;
+use crate::model::redis::{Endpoint, RedisRole};
 use crate::wire::redis::{Error, Link, Target};
 
 /// From one look at an offset, or at a role, to the next.
@@ -111,7 +110,7 @@ impl Hands {
     /// Those who wait with a write would be refused by a replica: they are dismissed before it is let in.
     async fn send_clients_away(&self) -> Result<(), Error> {
         self.on_link(|link| async move {
-            link.follow(&nobody()).await?;
+            link.follow(&Endpoint::nobody()).await?;
             link.kill_clients().await?;
             sleep(STRAGGLERS).await;
             link.kill_clients().await

@@ -3,7 +3,7 @@
 //! [`Event::EffectFinished`].
 //!
 //! ```text
-//!                 ┌─ fast ──── track files, drain address, VIP, kill  in order, below a millisecond
+//!                 ┌─ fast ──── track files, drain, VIP, kill, votes   in order, below a millisecond
 //!  start(order) ──┼─ role ──── promote, follow, hand over, let go     the last order counts
 //!                 ├─ process ─ start and stop Redis, guard writes     in order
 //!                 └─ alarms ── one queue for each sink of the node in order, until sent
@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::ingest::Incoming;
+use crate::ingest::quorum::Wish;
 use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::Event;
 use crate::wire::netlink::Netlink;
@@ -104,6 +105,8 @@ pub struct Tools {
     pub link: SharedLink,
     /// Asks that prober for a check at once.
     pub nudge: Arc<Notify>,
+    /// What is asked of the voters.
+    pub wish: Arc<watch::Sender<Wish>>,
     /// The sinks of the node.
     pub alarms: Alarms,
     /// Where outcomes go.
@@ -152,6 +155,8 @@ impl Executor {
             | Effect::SetBias { .. }
             | Effect::Drain { .. }
             | Effect::RemoveVip
+            | Effect::ClaimLead
+            | Effect::ReleaseLead { .. }
             | Effect::KillRedis { .. } => &self.fast,
             Effect::Promote
             | Effect::Follow { .. }
@@ -265,6 +270,9 @@ impl Hands {
             Effect::StartRedis => self.start_redis().await,
             Effect::StopRedis => self.stop_redis().await,
             Effect::KillRedis { pid } => process::kill_redis(*pid),
+            Effect::ClaimLead => self.ask_voters(Wish::Lead),
+            Effect::ReleaseLead { at_once: false } => self.ask_voters(Wish::Nothing),
+            Effect::ReleaseLead { at_once: true } => self.ask_voters(Wish::Release),
             // `Executor::start` puts alarms into no lane.
             Effect::SendAlarm { sink, .. } => Outcome::Failed(format!("{sink} has its own queue")),
         };
@@ -272,6 +280,12 @@ impl Hands {
             self.tools.nudge.notify_one();
         }
         outcome
+    }
+
+    /// The voters are asked by the sense that hears them, again and again: its events say what came of it.
+    fn ask_voters(&self, wish: Wish) -> Outcome {
+        self.tools.wish.send_replace(wish);
+        Outcome::Done(String::new())
     }
 
     async fn remove_vip(&self) -> Outcome {

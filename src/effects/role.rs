@@ -103,12 +103,12 @@ impl Hands {
         let asked = self.within_patience(|link| async move { Ok((link.role().await?, link)) });
         let (standing, link) = asked.await?;
         match standing.master {
-            Some(master) if master == nobody() => return Ok(Some(link)),
+            Some(master) if master == Endpoint::nobody() => return Ok(Some(link)),
             Some(master) if master == *target => return Ok(None),
             Some(master) if !self.is_own(&master).await.unwrap_or(false) => return Ok(None),
             _ => {}
         }
-        timeout(REDIS_PATIENCE, link.follow(&nobody()))
+        timeout(REDIS_PATIENCE, link.follow(&Endpoint::nobody()))
             .await
             .unwrap_or(Err(Error::Timeout))?;
         Ok(Some(link))
@@ -220,12 +220,4 @@ async fn caught_up(link: &Link) -> Result<DataSet, Error> {
         }
     }
     Ok(seen)
-}
-
-/// Port 1 of the loopback: where no Redis is.
-pub(super) fn nobody() -> Endpoint {
-    Endpoint {
-        host: "127.0.0.1".to_owned(),
-        port: 1,
-    }
 }

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod keepalived_watch;
 pub mod notify;
 pub mod probe;
+pub mod quorum;
 pub mod spool;
 
 /// How many facts may wait for the agent. Who finds the queue full waits.

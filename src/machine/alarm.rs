@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::apply::{Draft, open_incident};
 use super::drill::Drilled;
 use super::flap::{self, Flaps};
+use super::quorum;
 use super::state::{Stamp, State, arm};
 use crate::model::alarm::{Alarm, AlarmKind, AlarmStatus};
 use crate::model::decision::Note;
@@ -164,6 +165,18 @@ pub(super) fn keep_true(state: &mut State, draft: &mut Draft) {
     if !flap::is_spent(state) {
         resolve(state, draft, AlarmKind::Flapping);
     }
+    if quorum::is_out_of_sight(state) && !is_out(state, AlarmKind::Quorum) {
+        open_incident(state, draft);
+        raise(state, draft, AlarmKind::Quorum, OUT_OF_SIGHT);
+    }
+    let barred = match state.role {
+        Role::Fenced => true,
+        Role::Primary => !quorum::may_lead(state),
+        _ => false,
+    };
+    if quorum::is_in_sight(state) && !barred {
+        resolve(state, draft, AlarmKind::Quorum);
+    }
     if !(state.peer_serves() && (state.role == Role::Primary || state.vip_here || state.aside)) {
         resolve(state, draft, AlarmKind::TwoPrimaries);
     }
@@ -172,6 +185,8 @@ pub(super) fn keep_true(state: &mut State, draft: &mut Draft) {
         resolve(state, draft, AlarmKind::Misconfigured);
     }
 }
+
+const OUT_OF_SIGHT: &str = "So few voters answer that no node can get the right to lead from here: nothing is promoted without an operator.";
 
 const UNHEARD: &str =
     "keepalived moved the VIP, and its line did not arrive: failovers wait for the VIP itself.";
@@ -258,6 +273,7 @@ fn headline(kind: AlarmKind) -> &'static str {
         AlarmKind::Flapping => "The VIP keeps moving",
         AlarmKind::Rescued => "Writes rescued",
         AlarmKind::NotRescued => "Writes not rescued",
+        AlarmKind::Quorum => "No quorum",
     }
 }
 
@@ -310,6 +326,10 @@ fn advice(kind: AlarmKind) -> &'static str {
         }
         AlarmKind::NotRescued => {
             "See what keeps Redis from saving (BGSAVE), and the room in rha's rescue directory; [rescue] keep = 0 gives the writes up."
+        }
+        AlarmKind::Quorum => {
+            "See with rha status which voters answer, and what keeps this host from the others. A primary goes on only while it \
+             may; rha promote --force leads without them, and only you can know that no other node does."
         }
         AlarmKind::NotifyLost => {
             "See that rha-event runs and follows the FIFO that keepalived.conf names; reload keepalived if the FIFO \

@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use super::drill::Drilled;
 use super::guard::gate_blocker;
 use super::lineage;
+use super::quorum::OwnVote;
 use super::row::{Order, Row, Standing, Trigger};
 use super::state::{Incident, OrderKind, Stamp, State, Switchover, arm};
-use super::{alarm, flap, guard};
+use super::{alarm, flap, guard, quorum};
 use crate::model::alarm::AlarmKind;
 use crate::model::decision::{Decision, Note, RuleId, Transition};
 use crate::model::effect::{Effect, EffectId};
 use crate::model::event::Deadline;
 use crate::model::record::Seq;
-use crate::model::redis::RedisRole;
+use crate::model::redis::{Endpoint, RedisRole};
 use crate::model::role::Role;
 use crate::model::vrrp::VrrpState;
 
@@ -101,8 +102,9 @@ pub(super) fn apply(state: &mut State, row: &'static Row, draft: &mut Draft) {
 
 /// What every change of role means for the timers.
 fn enter(state: &mut State, to: Role) {
-    let led = state.role == Role::Primary;
-    state.role = to;
+    let from = std::mem::replace(&mut state.role, to);
+    let led = from == Role::Primary;
+    quorum::enter(state, from);
     state.retries = 0;
     state.drift = 0;
     state.switchover = None;
@@ -126,6 +128,7 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
     match order {
         Order::Promote
         | Order::Follow
+        | Order::Detach
         | Order::HandOver
         | Order::LetGo
         | Order::KillRedis
@@ -225,6 +228,11 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
             };
             (OrderKind::Follow, effect)
         }
+        (Order::Detach, _) => {
+            state.lead.own = OwnVote::Withdrawing;
+            let target = Endpoint::nobody();
+            (OrderKind::Detach, Effect::Follow { target })
+        }
         (Order::HandOver, Some(Switchover { to, within_ms })) => {
             (OrderKind::HandOver, Effect::HandOver { to, within_ms })
         }
@@ -293,7 +301,10 @@ fn wait_ms(state: &mut State, deadline: Deadline) -> u64 {
         | Deadline::PauseExpiry
         | Deadline::DrillOver
         | Deadline::TiltOver
-        | Deadline::FlapWait => settings.repeat_ms,
+        | Deadline::FlapWait
+        | Deadline::Lead
+        | Deadline::OwnVote
+        | Deadline::Vouched => settings.repeat_ms,
     }
 }
 
@@ -342,6 +353,8 @@ fn is_settled(state: &State) -> bool {
         || state.unwritten
         || state.unheard
         || state.claimed.is_some()
+        || quorum::is_out_of_sight(state)
+        || (state.role == Role::Primary && !quorum::may_lead(state))
         || state.journal_out.is_some()
         // Somebody must be seen to serve: a link is up, too, to a Redis that is no master any more.
         || alarm::is_out(state, AlarmKind::Unserved)

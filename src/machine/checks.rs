@@ -6,8 +6,9 @@ use super::guard::{is_following, is_outranked_by};
 use super::health::Change;
 use super::lineage;
 use super::observe::Observed;
+use super::quorum;
 use super::row::Trigger;
-use super::state::{Peer, State};
+use super::state::{Peer, Stamp, State};
 use crate::model::redis::{Grade, Observation, Probe, RedisId, RedisRole};
 use crate::model::role::Role;
 
@@ -155,11 +156,18 @@ pub(super) fn come_back(state: &mut State) {
 }
 
 /// A check of another node's Redis.
-pub(super) fn peer_probed(state: &mut State, name: &str, probe: &Probe) -> Observed {
+pub(super) fn peer_probed(state: &mut State, stamp: Stamp, name: &str, probe: &Probe) -> Observed {
     let fall = state.settings.fall.max(1);
+    // It was so when it was asked, at the latest.
+    let asked_us = stamp.at.mono_us.saturating_sub(probe.latency_us.into());
+    let seen = probe.observation.as_ref();
+    let vouched = quorum::vouched(state.redis.as_ref(), probe.grade, seen, asked_us);
+    let is_silent = seen.is_none() && probe.grade != Grade::Refused;
     let own = state.redis.as_ref().map(|own| own.replid);
     let peer: &mut Peer = state.peers.entry(name.to_owned()).or_default();
     let served = peer.serves;
+    // Who does not answer follows as long as it was seen to; one that answers otherwise does so no more.
+    peer.vouched = vouched.or(peer.vouched.filter(|_| is_silent));
     peer.grade = Some(probe.grade);
     if let Some(seen) = &probe.observation {
         peer.bad = 0;

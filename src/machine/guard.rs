@@ -3,6 +3,7 @@
 use super::flap::{self, FLAP_BUDGET};
 use super::health::Status;
 use super::lineage;
+use super::quorum;
 use super::state::{OrderKind, Peer, State};
 use super::switchover;
 use super::tilt::NOT_TILTED;
@@ -94,6 +95,14 @@ pub enum Guard {
     FollowsItself,
     /// The promotion gate is shut for a moment only: for a fresh look, or for another node to take over.
     GateWaits,
+    /// All that is missing is the right to lead.
+    LeadWaitedFor,
+    /// A voter stands for another node.
+    LedElsewhere,
+    /// So many voters answer that they could give the right to lead.
+    QuorumInSight,
+    /// Whose votes are needed to lead is configured.
+    QuorumNeeded,
 }
 
 impl Guard {
@@ -141,6 +150,10 @@ impl Guard {
             Self::Contested => "contested",
             Self::FollowsItself => "follows-itself",
             Self::GateWaits => "gate-waits",
+            Self::LeadWaitedFor => "lead-waited-for",
+            Self::LedElsewhere => "led-elsewhere",
+            Self::QuorumInSight => "quorum-in-sight",
+            Self::QuorumNeeded => "quorum-needed",
         }
     }
 
@@ -205,6 +218,10 @@ impl Guard {
             Self::GateWaits => {
                 gate_blocker(state).is_some_and(|name| [NOT_TILTED, FLAP_BUDGET].contains(&name))
             }
+            Self::LeadWaitedFor => quorum::is_waited_for(state),
+            Self::LedElsewhere => quorum::is_led_elsewhere(state),
+            Self::QuorumInSight => quorum::is_in_sight(state),
+            Self::QuorumNeeded => state.settings.quorum.is_some(),
         }
     }
 }
@@ -278,7 +295,7 @@ pub struct GateGuard {
 pub(super) const LINEAGE_INTACT: &str = "lineage-intact";
 
 /// The promotion gate, in the order in which it is asked. The first that says no is recorded.
-pub const GATE: [GateGuard; 9] = [
+pub const GATE: [GateGuard; 10] = [
     GateGuard {
         name: "not-paused",
         asks: "no operator has paused automatic actions",
@@ -336,6 +353,12 @@ pub const GATE: [GateGuard; 9] = [
         name: FLAP_BUDGET,
         asks: "this node was not promoted too often lately, or no other one could serve",
         passes: flap::passes,
+    },
+    // The last: what else is missing here is not asked of others.
+    GateGuard {
+        name: quorum::QUORUM,
+        asks: "this node has the right to lead: the votes that are needed, where any are",
+        passes: quorum::may_lead,
     },
 ];
 

@@ -15,12 +15,14 @@ mod alarm;
 mod apply;
 mod checks;
 mod drill;
+mod due;
 mod flap;
 pub mod guard;
 mod health;
 pub mod lineage;
 mod observe;
 mod outcome;
+pub mod quorum;
 mod rescue;
 pub mod row;
 mod state;
@@ -49,16 +51,20 @@ pub const RULESET: u16 = 2;
 /// Folds `event` into `state` and decides. `seq` names the record that the decision will be.
 pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {
     let stamp = state::Stamp { seq, at };
+    let led = quorum::may_lead(state);
+    quorum::expire(state, stamp);
     let observed = observe::observe(state, stamp, event);
+    let trigger = quorum::changed(state, led, event).or(observed.trigger);
     let mut draft = apply::Draft::new(stamp);
     draft.notes.extend(observed.note);
     draft.detail = observed.detail;
     if state.live {
-        if let Some(trigger) = observed.trigger {
+        if let Some(trigger) = trigger {
             let row = table::find(state, trigger);
             apply::apply(state, row, &mut draft);
         }
         alarm::keep_true(state, &mut draft);
+        quorum::keep(state, &mut draft);
         apply::settle(state, &mut draft);
         watch::watch(state, stamp);
     }

@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use super::alarm::{acked, arm_repeat};
 use super::checks::{answers_as, come_back, gone, peer_probed, probed};
 use super::drill;
+use super::due;
 use super::flap;
 use super::health::Health;
-use super::lineage::{self, Behind};
+use super::lineage;
 use super::outcome;
+use super::quorum;
 use super::rescue;
 use super::row::Trigger;
 use super::state::{Pause, Stamp, State, Switchover, arm};
@@ -56,6 +58,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         Event::Configured(settings) => {
             let repeat_ms = std::mem::replace(&mut state.settings, settings.clone()).repeat_ms;
             state.peers.retain(|name, _| settings.peers.contains(name));
+            quorum::configured(state);
             // Who listens begins anew.
             state
                 .peers
@@ -118,18 +121,18 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
         }
         Event::PeerProbed { peer, probe } => {
             match tilt::is_of_now(state, stamp, Some(peer), probe.latency_us) {
-                true => peer_probed(state, peer, probe),
+                true => peer_probed(state, stamp, peer, probe),
                 false => Observed::default(),
             }
         }
-        Event::DeadlinePassed { deadline } => deadline_passed(state, *deadline),
+        Event::DeadlinePassed { deadline } => due::deadline_passed(state, *deadline),
         Event::EffectTried { effect, why, .. } => {
             state.unsent.insert(*effect, why.clone());
             Observed::default()
         }
         Event::EffectFinished {
             effect, outcome, ..
-        } => outcome::finished(state, effect, outcome),
+        } => outcome::finished(state, stamp, effect, outcome),
         Event::OperatorPaused {
             until_us, reason, ..
         } => {
@@ -151,6 +154,7 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             RedisRequest::Restart => Trigger::RestartAsked.into(),
             RedisRequest::Promote => {
                 state.accepted |= !matches!(state.role, Role::Primary | Role::Promoting);
+                state.lead.forced = state.settings.quorum.is_some();
                 Trigger::ForceAsked.into()
             }
         },
@@ -199,6 +203,10 @@ pub(super) fn observe(state: &mut State, stamp: Stamp, event: &Event) -> Observe
             state.claimed.clone_from(by);
             Observed::default()
         }
+        Event::QuorumChanged { voter, vote } => {
+            quorum::voted(state, stamp, voter, vote);
+            Trigger::VoteChanged.into()
+        }
         Event::JournalFailed { over, at, .. } => {
             state.journal_out = (!over).then_some(*at);
             match over {
@@ -236,6 +244,7 @@ fn started(state: &mut State, stamp: Stamp) -> Observed {
     state.tilted = None;
     state.flaps.waited = false;
     state.deadlines.clear();
+    quorum::forget(state);
     if state.boot != stamp.at.boot {
         lineage::restarted(state);
         state.boot = stamp.at.boot;
@@ -279,7 +288,7 @@ fn ready(state: &mut State, stamp: Stamp, vip_here: bool) -> Observed {
 }
 
 /// Sets keepalived's state from the VIP where the two disagree.
-fn believe_vip(state: &mut State) -> Option<Note> {
+pub(super) fn believe_vip(state: &mut State) -> Option<Note> {
     if state.vip_here == state.is_vrrp_master() {
         return None;
     }
@@ -315,67 +324,6 @@ fn notified_of(state: &mut State, notification: &Notification) -> Observed {
         VrrpState::Backup => Trigger::VipLeft.into(),
         VrrpState::Fault => Trigger::VrrpFaulted.into(),
         VrrpState::Stop | VrrpState::Deleted | VrrpState::Unknown => Trigger::VrrpStopped.into(),
-    }
-}
-
-fn deadline_passed(state: &mut State, deadline: Deadline) -> Observed {
-    if state.deadlines.remove(&deadline).is_none() {
-        return Observed::default();
-    }
-    match deadline {
-        Deadline::Negotiation => Trigger::NegotiationOver.into(),
-        Deadline::Retry => Trigger::RetryDue.into(),
-        Deadline::Unserved => Trigger::UnservedDue.into(),
-        Deadline::Redundancy => Trigger::RedundancyDue.into(),
-        Deadline::KeepalivedGone => Trigger::KeepalivedLost.into(),
-        Deadline::Repeat => Trigger::RepeatDue.into(),
-        // Another node serves, and the VIP is not here: it was a MASTER line that is not true.
-        Deadline::Conflict if state.is_vrrp_master() && !state.vip_here => reconciled(state),
-        Deadline::Conflict => Trigger::ConflictDue.into(),
-        Deadline::PauseExpiry => {
-            state.paused = None;
-            Trigger::Review.into()
-        }
-        Deadline::Reconcile => reconciled(state),
-        Deadline::Apart => {
-            state.behind.get_or_insert(Behind::Apart);
-            Observed::default()
-        }
-        Deadline::DrillOver => {
-            state.drill = None;
-            Observed::noticed("the end of the drill was not told")
-        }
-        Deadline::LastPrimary => {
-            state.accepted = true;
-            Trigger::LastPrimaryDue.into()
-        }
-        Deadline::TiltOver => {
-            state.tilted = None;
-            Trigger::TiltOver.into()
-        }
-        Deadline::FlapWait => {
-            state.flaps.waited = true;
-            Trigger::FlapWaitDue.into()
-        }
-    }
-}
-
-/// The VIP is believed over keepalived's last word.
-fn reconciled(state: &mut State) -> Observed {
-    let note = believe_vip(state);
-    // Else it was a line that was not true.
-    state.unheard |= note.is_some() && state.moved && state.keepalived != Some(false);
-    let trigger = note.is_some().then(|| {
-        if state.is_vrrp_master() {
-            Trigger::VipArrived
-        } else {
-            Trigger::VipLeft
-        }
-    });
-    Observed {
-        trigger,
-        note,
-        ..Observed::default()
     }
 }
 

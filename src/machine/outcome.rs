@@ -1,17 +1,27 @@
 //! What came of an order, and what that means.
 
 use super::observe::Observed;
+use super::quorum;
 use super::row::Trigger;
-use super::state::{OrderKind, State};
+use super::state::{OrderKind, Stamp, State};
 use crate::model::effect::{EffectId, Outcome};
 
 /// The order has ended.
-pub(super) fn finished(state: &mut State, effect: &EffectId, outcome: &Outcome) -> Observed {
+pub(super) fn finished(
+    state: &mut State,
+    stamp: Stamp,
+    effect: &EffectId,
+    outcome: &Outcome,
+) -> Observed {
     state.unsent.remove(effect);
     let Some(kind) = state.orders.remove(effect) else {
         return Observed::default();
     };
     match (kind, outcome) {
+        (OrderKind::Detach, outcome) => {
+            quorum::detached(state, stamp, outcome.is_done());
+            Observed::default()
+        }
         (_, Outcome::Superseded) => Observed::default(),
         (OrderKind::Promote, Outcome::Done(_)) => Trigger::Promoted.into(),
         (OrderKind::Promote, _) => Trigger::PromoteFailed.into(),

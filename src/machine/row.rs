@@ -83,6 +83,16 @@ pub enum Trigger {
     ConflictDue,
     /// The last primary has not come back in time.
     LastPrimaryDue,
+    /// A voter has said something else than before.
+    VoteChanged,
+    /// The right to lead was gained.
+    LeadGained,
+    /// The right to lead was lost, or not found again in time.
+    LeadLost,
+    /// The right to lead was waited for in vain.
+    LeadDue,
+    /// The node's own vote is to be taken back.
+    OwnVoteDue,
     /// An operator says that this copy leads.
     ForceAsked,
     /// An operator paused automatic actions.
@@ -113,7 +123,7 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger, in the order of the table.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 55] = [
         Self::Review,
         Self::Configured,
         Self::VipArrived,
@@ -151,6 +161,11 @@ impl Trigger {
         Self::RepeatDue,
         Self::ConflictDue,
         Self::LastPrimaryDue,
+        Self::VoteChanged,
+        Self::LeadGained,
+        Self::LeadLost,
+        Self::LeadDue,
+        Self::OwnVoteDue,
         Self::ForceAsked,
         Self::PauseBegan,
         Self::StartAsked,
@@ -205,6 +220,8 @@ pub enum Order {
     StandAside,
     /// Follow the VIP, or the configured node; what Redis has and they lack is saved before.
     Follow,
+    /// Follow nobody, so that no other node counts on this one.
+    Detach,
     /// Tell keepalived whether it may hold the VIP here.
     Eligible(bool),
     /// What is added to the VRRP priority.

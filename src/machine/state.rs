@@ -12,6 +12,7 @@ use super::drill::Drilled;
 use super::flap::Flaps;
 use super::health::Health;
 use super::lineage::{Behind, Newest};
+use super::quorum::{Lead, Vouched};
 use super::tilt::Tilted;
 use crate::model::alarm::AlarmKind;
 use crate::model::effect::EffectId;
@@ -119,6 +120,8 @@ pub struct State {
     /// Redis here has led, and has not received another's data set since: it may have what nobody else has. The stream and
     /// the offset that it told last as a master.
     pub unshared: Option<(RedisId, i64)>,
+    /// What is known of the right to lead.
+    pub lead: Lead,
 }
 
 /// An armed timer.
@@ -149,6 +152,8 @@ pub struct Peer {
     pub advertises: bool,
     /// What its agent shows of itself.
     pub sign: Option<Sign>,
+    /// How, and when on the boot's clock, it was last seen not to be able to lead; `None` when that was too long ago.
+    pub vouched: Option<(Vouched, u64)>,
 }
 
 impl Peer {
@@ -205,6 +210,8 @@ pub enum OrderKind {
     LetGo,
     /// Take writes only with a replica, or without.
     Guard,
+    /// Follow nobody, so that no other node counts on this one.
+    Detach,
 }
 
 /// The record that an event becomes, and when.
@@ -274,6 +281,7 @@ impl Default for State {
             flaps: Flaps::default(),
             acked: None,
             unshared: None,
+            lead: Lead::default(),
         }
     }
 }

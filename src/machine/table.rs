@@ -34,32 +34,39 @@ use Cond::{Is, Not};
 use Deadline as D;
 use Guard::*;
 use Order::*;
-use Role::{Demoting, Fault, Held, Primary, Promoting, Replica, Stopped, Undecided};
+use Role::{Demoting, Fault, Fenced, Held, Primary, Promoting, Replica, Stopped, Undecided};
 use Trigger as T;
 
 macro_rules! rows {
     ($($id:literal: $on:ident $from:tt if $when:tt => $to:expr, $then:tt, $because:literal;)*) => {
+        /// These rows, in their order.
         pub(super) const ROWS: &[Row] = &[$(Row {
             id: $id, on: T::$on, from: &$from, when: &$when, to: $to, then: &$then, because: $because,
         }),*];
     };
 }
 
+mod lead;
 mod operator;
+mod time;
+
+const PARTS: [&[Row]; 4] = [ROWS, time::ROWS, lead::ROWS, operator::ROWS];
+static ALL: [Row; ROWS.len() + time::ROWS.len() + lead::ROWS.len() + operator::ROWS.len()] =
+    joined();
 
 /// The table.
-pub static TABLE: &[Row] = &join::<{ ROWS.len() + operator::ROWS.len() }>(ROWS, operator::ROWS);
+pub static TABLE: &[Row] = &ALL;
 
-const fn join<const N: usize>(first: &[Row], then: &[Row]) -> [Row; N] {
-    let mut rows = [first[0]; N];
-    let mut index = 0;
-    while index < N {
-        rows[index] = if index < first.len() {
-            first[index]
+const fn joined<const N: usize>() -> [Row; N] {
+    let mut rows = [ROWS[0]; N];
+    let (mut part, mut at, mut next) = (0, 0, 0);
+    while next < N {
+        if at < PARTS[part].len() {
+            rows[next] = PARTS[part][at];
+            (at, next) = (at + 1, next + 1);
         } else {
-            then[index - first.len()]
-        };
-        index += 1;
+            (part, at) = (part + 1, 0);
+        }
     }
     rows
 }
@@ -96,6 +103,8 @@ rows! {
     "look-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere), Is(RedisUp), Is(CopyUnfit)] => to(Held),
         [OpenIncident, NameBlocker],
         "The VIP is here, and another node has a better copy: if one more look says the same, the VIP is handed on.";
+    "claim-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere), Is(LeadWaitedFor)] => to(Held), [OpenIncident, Eligible(true), NameBlocker],
+        "The VIP is here: the voters are asked for the right to lead.";
     "hold-on-review": Review [Primary, Promoting, Held, Demoting, Replica, Fault, Stopped] if [Is(VipHere)] => to(Held),
         [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The VIP is here but the promotion gate is shut.";
@@ -107,6 +116,8 @@ rows! {
         "keepalived is in FAULT: Redis follows the others.";
     "review-first-start": Review [Undecided] if [Is(RedisUp), Is(FirstStart)] => STAY, [Arm(D::Negotiation)],
         "First start: a node of higher priority is given time to lead.";
+    "still-fenced": Review [Fenced] if [Not(QuorumInSight)] => STAY, [],
+        "Too few voters answer: this node takes no part, as decided before.";
     "still-replica": Review [Replica] if [Is(RedisUp), Is(Following)] => STAY, [Bias(Standing::Other), Eligible(true)],
         "The VIP is elsewhere and Redis follows it, as decided before.";
     "follow-on-review": Review [] if [Is(RedisUp)] => to(Demoting), [Bias(Standing::Other), Eligible(true), Follow],
@@ -120,12 +131,18 @@ rows! {
     // --- keepalived -------------------------------------------------------------------------------
     "already-leading": VipArrived [Primary, Promoting] if [] => STAY, [],
         "The VIP is served here already.";
+    "vip-while-fenced": VipArrived [Fenced] if [] => STAY, [RewriteEligible],
+        "This node takes no part: keepalived is told again that it may not hold the VIP.";
     "vip-while-paused": VipArrived [] if [Is(Paused)] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The VIP arrived while automatic actions are paused: Redis is not promoted.";
     "promote-on-first-vip": VipArrived [] if [Is(GateOpen), Not(HasHistory)] => to(Promoting), [Promote, Bias(Standing::Newest)],
         "First negotiation: the VIP came here, so this node leads.";
     "promote-on-vip": VipArrived [] if [Is(GateOpen)] => to(Promoting), [OpenIncident, Promote, Bias(Standing::Newest)],
         "The VIP arrived and the copy here is complete: Redis is promoted.";
+    "claim-on-first-vip": VipArrived [] if [Is(LeadWaitedFor), Not(HasHistory)] => to(Held), [NameBlocker],
+        "First negotiation: the VIP came here, and the voters are asked for the right to lead.";
+    "claim-on-vip": VipArrived [] if [Is(LeadWaitedFor)] => to(Held), [OpenIncident, NameBlocker],
+        "The VIP arrived: the voters are asked for the right to lead.";
     "vip-without-redis": VipArrived [] if [Is(RedisDown)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "The VIP arrived but Redis is down: the VIP is handed on.";
     "wait-on-vip": VipArrived [] if [Is(GateWaits)] => to(Held), [OpenIncident, NameBlocker],
@@ -188,6 +205,8 @@ rows! {
         "Redis is up; automatic actions are paused.";
     "promote-on-up": RedisRose [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Eligible(true), Bias(Standing::Newest), Promote],
         "Redis is up and the VIP is here: it is promoted.";
+    "claim-on-up": RedisRose [] if [Is(VipHere), Is(LeadWaitedFor)] => to(Held), [OpenIncident, Eligible(true), NameBlocker],
+        "Redis is up and the VIP is here: the voters are asked for the right to lead.";
     "wait-on-up": RedisRose [] if [Is(VipHere), Is(GateWaits)] => to(Held), [OpenIncident, Eligible(true), NameBlocker],
         "Redis is up and the VIP is here, and a promotion waits: for a fresh look at everything, or for another node to take over.";
     "hold-on-up": RedisRose [] if [Is(VipHere)] => to(Held), [OpenIncident, Eligible(true), NameBlocker, Raise(A::PromotionHeld)],
@@ -222,6 +241,12 @@ rows! {
         "The promotion gate has opened: Redis is promoted.";
     "stop-following-itself": Checked [Held] if [Is(VipHere), Is(FollowsItself), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow, Arm(D::Retry)],
         "Redis follows its own address: it is made to follow nobody, and can be promoted then.";
+    "unfenced": Checked [Fenced] if [Is(RedisUp), Is(QuorumInSight), Not(LedElsewhere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+        "The voters answer again, and none stands for another node: this node takes part again.";
+    "unfenced-to-follow": Checked [Fenced] if [Is(RedisUp), Is(PeerServesNow), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+        "Another node is seen to serve: this one follows it.";
+    "fenced-master": Checked [Fenced] if [Is(Answers), Is(RedisIsMaster), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow, Arm(D::Retry)],
+        "Redis takes writes and may not: it is told to follow at once.";
     "hand-on": Checked [Held] if [Is(RedisUp), Is(CopyPartial), Not(Paused)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
         "The copy here will not become complete while this node holds the VIP: it is handed on.";
     "hand-on-older": Checked [Held] if [Is(RedisUp), Is(CopyUnfit), Not(Paused)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
@@ -282,6 +307,8 @@ rows! {
         "Another node was promoted while this one served: the newer primary stays, and this one gives the VIP up.";
 
     // --- what came of orders ----------------------------------------------------------------------
+    "let-go-unheld": LetGoFailed [Primary] if [Is(Yielding), Is(QuorumNeeded)] => to(Held), [Eligible(true), Bias(Standing::Settled), EndSwitchover],
+        "The other node did not take over in time: this one goes on when it has the right to lead again.";
     "promoted-first": Promoted [Promoting] if [Not(HasHistory)] => to(Primary),
         [GrowEpoch, CountPromotion, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads.";
@@ -305,9 +332,11 @@ rows! {
         "Redis confirmed that it follows.";
     "followed-apart": Followed [] if [] => STAY, [],
         "Redis confirmed that it follows; this node takes no part.";
-    "follow-failed-once": FollowFailed [Demoting, Stopped, Fault] if [Is(RedisUp), Not(Persistent)] => STAY, [Arm(D::Retry)],
+    "fenced-hung": FollowFailed [Fenced] if [Is(RedisHung), Is(RedisIsMaster), Not(Paused)] => STAY, [KillRedis],
+        "Redis may not take writes and does not answer: it is killed, so that it cannot wake up as a second primary.";
+    "follow-failed-once": FollowFailed [Demoting, Stopped, Fault, Fenced] if [Is(RedisUp), Not(Persistent)] => STAY, [Arm(D::Retry)],
         "Redis could not be made a replica: it is tried again.";
-    "follow-failed": FollowFailed [Demoting, Stopped, Fault] if [Is(RedisUp)] => STAY, [Raise(A::EffectFailed), Arm(D::Retry)],
+    "follow-failed": FollowFailed [Demoting, Stopped, Fault, Fenced] if [Is(RedisUp)] => STAY, [Raise(A::EffectFailed), Arm(D::Retry)],
         "Redis cannot be made a replica, again and again.";
     "follow-failed-early": FollowFailed [Fault] if [Is(Answers)] => STAY, [Arm(D::Retry)],
         "Redis could not be made a replica, before it was checked often enough: it is told again.";
@@ -333,62 +362,4 @@ rows! {
         "The other node did not take over in time, and the role has changed meanwhile.";
     "effect-failed": EffectFailed [] if [] => STAY, [OpenIncident, Raise(A::EffectFailed)],
         "An order could not be carried out.";
-
-    // --- time -------------------------------------------------------------------------------------
-    "negotiated-in-vrrp-fault": NegotiationOver [Undecided, Fault] if [Is(RedisUp), Is(VrrpFault), Not(Paused)] => to(Fault), [Eligible(true), Follow, Arm(D::Unserved)],
-        "First start: the nodes of higher priority had their time; keepalived may leave FAULT.";
-    "negotiated": NegotiationOver [Undecided, Fault] if [Is(RedisUp), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
-        "First start: the nodes of higher priority had their time.";
-    "negotiation-moot": NegotiationOver [] if [] => STAY, [],
-        "First start: decided meanwhile.";
-    "retry-promotion": RetryDue [Promoting] if [Is(VipHere), Is(GateOpen)] => STAY, [Promote],
-        "The promotion is tried again.";
-    "retry-waits": RetryDue [Promoting] if [Is(VipHere), Is(GateWaits)] => STAY, [Arm(D::Retry)],
-        "The promotion is tried again when everything was looked at anew.";
-    "retry-held": RetryDue [Promoting] if [] => to(Held), [NameBlocker, Raise(A::PromotionHeld)],
-        "The promotion gate has shut since.";
-    "retry-follow": RetryDue [Demoting, Stopped, Fault] if [Is(RedisUp), Not(Paused)] => STAY, [Follow],
-        "Following is tried again.";
-    "retry-moot": RetryDue [] if [] => STAY, [],
-        "The order that failed is no longer needed.";
-    "unserved-while-paused": UnservedDue [] if [Is(Paused)] => STAY, [Suppress(A::Unserved, "paused")],
-        "Redis is down here while automatic actions are paused.";
-    "fault-though-well": UnservedDue [Fault] if [Is(PeerServes), Is(RedisUp), Is(VrrpFault), Not(Ineligible)] => STAY, [Raise(A::VrrpFault)],
-        "keepalived is in FAULT although Redis is well: this node cannot take the VIP.";
-    "served-elsewhere": UnservedDue [Fault] if [Is(PeerServes)] => STAY, [Suppress(A::Unserved, "another node serves and reports")],
-        "This node cannot serve; another one does.";
-    "unserved-partial": UnservedDue [Fault] if [Is(RedisUp), Is(CopyUnfit)] => STAY, [Raise(A::Unserved)],
-        "The copy here is a part of one, or another node has a better one, and no other node is seen to serve: it is needed.";
-    "unserved-negotiating": UnservedDue [Fault] if [Is(RedisUp), Is(Ineligible), Is(FirstStart)] => STAY, [],
-        "First start: a node of higher priority is given time to lead.";
-    "unserved-vrrp-fault": UnservedDue [Fault] if [Is(RedisUp)] => STAY, [Raise(A::VrrpFault)],
-        "keepalived is in FAULT although Redis is well, and no other node is seen to serve.";
-    "unserved": UnservedDue [Fault] if [] => STAY, [Raise(A::Unserved)],
-        "Redis is down here and no other node is seen to serve.";
-    "hand-on-held": UnservedDue [Held] if [Is(CandidateElsewhere), Not(CopyOlder)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
-        "The promotion gate does not open here, and another node could be promoted: the VIP is handed on.";
-    "hand-on-unlike": UnservedDue [Held] if [Is(CandidateElsewhere), Is(CopyUnlike)] => to(Fault), [Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
-        "Another node has a copy that may be better, which cannot be told here: the VIP is handed on, so that it can decide.";
-    "nobody-serves": UnservedDue [Undecided, Replica, Demoting, Stopped] if [Not(PeerServes)] => STAY, [Raise(A::Unserved)],
-        "Redis is well here, and no node is seen to serve.";
-    "unserved-moot": UnservedDue [] if [] => STAY, [],
-        "Redis is back.";
-    "no-replica": RedundancyDue [Primary] if [Is(Lonely)] => STAY, [OpenIncident, Raise(A::NoReplica)],
-        "The primary has been without a replica for a while.";
-    "stopped-for-long": RedundancyDue [Stopped] if [Is(KeepalivedGone)] => STAY, [Raise(A::KeepalivedGone)],
-        "keepalived was stopped here a while ago: this node cannot take the VIP.";
-    "redundant": RedundancyDue [] if [] => STAY, [],
-        "What was waited for is there.";
-    "vip-contested": ConflictDue [] if [Is(Contested)] => STAY, [OpenIncident, Raise(A::TwoPrimaries)],
-        "The VIP is here although keepalived says that it is elsewhere, where Redis serves: it is not believed.";
-    "two-primaries": ConflictDue [Primary] if [Is(PeerServesNow)] => STAY, [OpenIncident, Raise(A::TwoPrimaries)],
-        "Another node serves as well as this one.";
-    "conflict-over": ConflictDue [] if [] => STAY, [],
-        "Only one node serves.";
-    "promote-older": LastPrimaryDue [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
-        "The last primary did not come back in time: the copy here is promoted, although it may be older.";
-    "last-primary-waited-for": LastPrimaryDue [] if [] => STAY, [],
-        "The last primary did not come back in time: the copy here may lead.";
-    "repeat": RepeatDue [] if [] => STAY, [Repeat],
-        "The trouble goes on: it is said again.";
 }

@@ -4,6 +4,7 @@ use super::alarm::is_out;
 use super::flap;
 use super::guard::Guard;
 use super::lineage;
+use super::quorum::{self, OwnVote};
 use super::state::{Stamp, State, arm};
 use crate::model::alarm::AlarmKind;
 use crate::model::event::Deadline;
@@ -37,6 +38,7 @@ pub(super) fn watch(state: &mut State, stamp: Stamp) {
     }
     let held_back = flap::holds_back(state);
     run(state, stamp, Deadline::FlapWait, held_back, unserved_ms);
+    watch_lead(state, stamp);
     if state.role == Role::Primary && !Guard::Lonely.holds(state) {
         state.deadlines.remove(&Deadline::Redundancy);
     }
@@ -53,6 +55,25 @@ fn run(state: &mut State, stamp: Stamp, deadline: Deadline, is_so: bool, in_ms: 
     } else if !state.deadlines.contains_key(&deadline) {
         arm(state, stamp, deadline, in_ms);
     }
+}
+
+/// How long the voters are left to themselves before this node takes its own vote back: who serves no more says so at once.
+const WITHDRAW_MS: u64 = 300;
+
+fn watch_lead(state: &mut State, stamp: Stamp) {
+    let Some(ttl_ms) = state.settings.quorum.as_ref().map(|quorum| quorum.ttl_ms) else {
+        return;
+    };
+    let is_said = is_out(state, AlarmKind::PromotionHeld) && !state.peer_serves_now();
+    let waits = state.role == Role::Held && quorum::is_waited_for(state) && !is_said;
+    let unheld = quorum::is_unheld(state);
+    let in_ms = if unheld { ttl_ms } else { 2 * ttl_ms };
+    run(state, stamp, Deadline::Lead, unheld || waits, in_ms);
+    if state.lead.own != OwnVote::Withdrawn {
+        let is_so = quorum::is_to_withdraw(state);
+        run(state, stamp, Deadline::OwnVote, is_so, WITHDRAW_MS);
+    }
+    quorum::watch(state, stamp);
 }
 
 fn is_conflict(state: &State) -> bool {

@@ -43,11 +43,13 @@ pub enum AlarmKind {
     Rescued,
     /// Writes that the new primary lacks could not be saved.
     NotRescued,
+    /// The right to lead is lost, or the voters that give it do not answer.
+    Quorum,
 }
 
 impl AlarmKind {
     /// Every kind, in stored order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::TookOver,
         Self::NoReplica,
         Self::Unserved,
@@ -63,6 +65,9 @@ impl AlarmKind {
         Self::OlderCopy,
         Self::VipClaimed,
         Self::Flapping,
+        Self::Rescued,
+        Self::NotRescued,
+        Self::Quorum,
     ];
 
     /// The word used in keys, history and filters.
@@ -86,6 +91,7 @@ impl AlarmKind {
             Self::Flapping => "flapping",
             Self::Rescued => "rescued",
             Self::NotRescued => "not-rescued",
+            Self::Quorum => "quorum",
         }
     }
 
@@ -109,7 +115,8 @@ impl AlarmKind {
             | Self::OlderCopy
             | Self::VipClaimed
             | Self::Flapping
-            | Self::NotRescued => Severity::Critical,
+            | Self::NotRescued
+            | Self::Quorum => Severity::Critical,
         }
     }
 
@@ -133,7 +140,8 @@ impl AlarmKind {
             | Self::OlderCopy
             | Self::Flapping
             | Self::Rescued
-            | Self::NotRescued => &[],
+            | Self::NotRescued
+            | Self::Quorum => &[],
         }
     }
 }

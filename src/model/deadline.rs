@@ -33,6 +33,12 @@ pub enum Deadline {
     TiltOver,
     /// A node that was promoted too often has waited for the other one to serve.
     FlapWait,
+    /// The right to lead has been waited for long enough.
+    Lead,
+    /// The node's own vote is due to be taken back from another node, or is free.
+    OwnVote,
+    /// That another node follows was seen so long ago that it counts no more.
+    Vouched,
 }
 
 impl Deadline {
@@ -54,6 +60,9 @@ impl Deadline {
             Self::DrillOver => "drill-over",
             Self::TiltOver => "tilt-over",
             Self::FlapWait => "flap-wait",
+            Self::Lead => "lead",
+            Self::OwnVote => "own-vote",
+            Self::Vouched => "vouched",
         }
     }
 }

@@ -78,6 +78,13 @@ pub enum Effect {
         /// Promotions on this node so far: part of the name of what is saved.
         epoch: u64,
     },
+    /// Ask the voters for the right to lead, and keep it.
+    ClaimLead,
+    /// Give the right to lead back.
+    ReleaseLead {
+        /// Now, for Redis here takes no writes; else it is left to run out, for it may.
+        at_once: bool,
+    },
 }
 
 impl Effect {
@@ -99,6 +106,8 @@ impl Effect {
             Self::LetGo { .. } => "let-go",
             Self::GuardWrites { .. } => "guard-writes",
             Self::Rejoin { .. } => "rejoin",
+            Self::ClaimLead => "claim-lead",
+            Self::ReleaseLead { .. } => "release-lead",
         }
     }
 }
@@ -118,9 +127,13 @@ impl fmt::Display for Effect {
             Self::SendAlarm { sink, alarm } => {
                 write!(f, "send-alarm {} {} to {sink}", alarm.kind, alarm.status)
             }
-            Self::Promote | Self::RemoveVip | Self::StartRedis | Self::StopRedis => {
-                f.write_str(self.word())
-            }
+            Self::ReleaseLead { at_once: true } => f.write_str("release-lead"),
+            Self::ReleaseLead { at_once: false } => f.write_str("release-lead in time"),
+            Self::Promote
+            | Self::RemoveVip
+            | Self::StartRedis
+            | Self::StopRedis
+            | Self::ClaimLead => f.write_str(self.word()),
         }
     }
 }

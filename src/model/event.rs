@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 pub use super::deadline::Deadline;
 use super::drill::Drill;
 use super::effect::{EffectId, Outcome};
+use super::quorum::Vote;
 use super::record::Seq;
 use super::redis::{Probe, RedisId, Sign};
 use super::rescue::Diverged;
@@ -260,6 +261,13 @@ pub enum Event {
         /// It is not overwritten until it is saved, or an operator gives it up.
         waits: bool,
     },
+    /// A voter stands for somebody else than before, or does not answer, or answers again.
+    QuorumChanged {
+        /// Its name.
+        voter: String,
+        /// For whom.
+        vote: Vote,
+    },
 }
 
 impl Event {
@@ -302,11 +310,12 @@ impl Event {
             Self::OperatorAcked { .. } => "operator-acked",
             Self::Rescued { .. } => "rescued",
             Self::NotRescued { .. } => "not-rescued",
+            Self::QuorumChanged { .. } => "quorum-changed",
         }
     }
 
     /// Every kind, in stored order, for completions and error messages.
-    pub const KINDS: [&'static str; 35] = [
+    pub const KINDS: [&'static str; 36] = [
         "agent-started",
         "configured",
         "config-rejected",
@@ -342,6 +351,7 @@ impl Event {
         "operator-acked",
         "rescued",
         "not-rescued",
+        "quorum-changed",
     ];
 
     /// Where in the spool this event stood, if it came from there.

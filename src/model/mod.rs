@@ -6,11 +6,12 @@
 //! with a module in `migrations/`.
 
 pub mod alarm;
-mod deadline;
+pub mod deadline;
 pub mod decision;
 pub mod drill;
 pub mod effect;
 pub mod event;
+pub mod quorum;
 pub mod record;
 pub mod redis;
 pub mod rescue;

@@ -165,6 +165,17 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// Port 1 of the loopback: where no Redis is.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+        }
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::quorum::Quorum;
 use super::redis::{Endpoint, Grade};
 
 /// The settings of one instance on one node, as journaled in `Configured`. Durations in milliseconds.
@@ -59,4 +60,6 @@ pub struct Settings {
     pub max_promotions: u16,
     /// How long an automatic promotion counts.
     pub promotions_window_ms: u64,
+    /// Whose votes are needed to lead; `None` if none are.
+    pub quorum: Option<Quorum>,
 }

@@ -204,6 +204,7 @@ pub fn settings() -> Settings {
         tilt_ms: 2_000,
         max_promotions: 20,
         promotions_window_ms: 120_000,
+        quorum: None,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod json;
 mod latest;
 pub mod line;
 mod quiet;
+pub mod quorum;
 mod sentence;
 mod spool;
 pub mod status;

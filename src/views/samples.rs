@@ -4,6 +4,7 @@ use super::fixture::*;
 use crate::model::drill::Drill;
 use crate::model::effect::{Effect, EffectId, Outcome};
 use crate::model::event::{Deadline, Event, Operator, RedisRequest};
+use crate::model::quorum::Vote;
 use crate::model::record::Seq;
 use crate::model::redis::{Grade, Sign};
 use crate::model::rescue::Diverged;
@@ -118,6 +119,12 @@ fn events_of_the_journal() -> Vec<Event> {
             why: "no space left on device".to_owned(),
             waits: true,
         },
+        Event::QuorumChanged {
+            voter: "etcd".to_owned(),
+            vote: Vote::Theirs {
+                holder: "b".to_owned(),
+            },
+        },
     ]
 }
 
@@ -215,6 +222,8 @@ pub fn every_effect() -> Vec<Effect> {
             target: vip(),
             epoch: 3,
         },
+        Effect::ClaimLead,
+        Effect::ReleaseLead { at_once: true },
         Effect::HandOver {
             to: "b".to_owned(),
             within_ms: 5_000,

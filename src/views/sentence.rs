@@ -66,16 +66,7 @@ impl fmt::Display for Sentence<'_> {
             Event::AgentReady {
                 vip_here,
                 keepalived,
-            } => write!(
-                f,
-                "first look: VIP {}, keepalived {}",
-                if *vip_here { "here" } else { "not here" },
-                match keepalived {
-                    Some(true) => "running",
-                    Some(false) => "not running",
-                    None => "unknown",
-                }
-            ),
+            } => first_look(f, *vip_here, *keepalived),
             Event::AgentStopping => f.write_str("rha was asked to stop"),
             Event::VrrpNotified(notified) => notification(f, self.instance, &notified.notification),
             Event::NotifyUnparsed { raw, why, .. } => {
@@ -124,8 +115,19 @@ impl fmt::Display for Sentence<'_> {
             Event::PeerAdvertised { .. } | Event::PeerSigned { .. } | Event::VipClaimed { .. } => {
                 of_others(f, self.event)
             }
+            Event::QuorumChanged { voter, vote } => write!(f, "the vote of {voter}: {vote}"),
         }
     }
+}
+
+fn first_look(f: &mut fmt::Formatter<'_>, vip_here: bool, keepalived: Option<bool>) -> fmt::Result {
+    let vip = if vip_here { "here" } else { "not here" };
+    let keepalived = match keepalived {
+        Some(true) => "running",
+        Some(false) => "not running",
+        None => "unknown",
+    };
+    write!(f, "first look: VIP {vip}, keepalived {keepalived}")
 }
 
 fn of_others(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
@@ -295,6 +297,9 @@ fn passed(deadline: Deadline) -> &'static str {
         Deadline::DrillOver => "a drill ought to have ended",
         Deadline::TiltOver => "everything was looked at anew, or long enough nothing was done",
         Deadline::FlapWait => "the wait for another node to take over is over",
+        Deadline::Lead => "the right to lead has been waited for long enough",
+        Deadline::OwnVote => "the vote of this node is due to be taken back, or is free",
+        Deadline::Vouched => "what was seen of the other nodes counts no more",
         Deadline::Conflict => "another node has been seen to serve as well for a while",
     }
 }

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::grade::is_answer;
 use super::json::SCHEMA;
+use super::quorum::QuorumStatus;
 use super::time::rfc3339;
 use crate::machine::guard::gate_blocker;
-use crate::machine::{Peer, State, lineage};
+use crate::machine::{Peer, State, lineage, quorum};
 use crate::model::effect::EffectId;
 use crate::model::redis::Observation;
 use crate::model::role::Role;
@@ -92,6 +93,9 @@ pub struct InstanceStatus {
     /// It gave way to a newer primary, whose adverts it does not hear.
     #[serde(default)]
     pub aside: bool,
+    /// The right to lead; `None` where nobody's votes are needed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<QuorumStatus>,
     /// The other nodes, by name.
     pub peers: Vec<PeerStatus>,
     /// Automatic actions are suspended.
@@ -222,9 +226,10 @@ impl InstanceStatus {
             redis: redis.map(|seen| RedisStatus::new(seen, answered && !exited)),
             eligible: state.eligible,
             bias: state.bias,
-            barred_by: gate_blocker(state).map(str::to_owned),
+            barred_by: barrier(state).map(str::to_owned),
             copy: (!lineage::is_newest(state)).then(|| lineage::told(state)),
             aside: state.aside,
+            quorum: QuorumStatus::new(state),
             peers: state.peers.iter().map(PeerStatus::from).collect(),
             paused: state.paused.as_ref().map(|pause| PauseStatus {
                 until: pause.until_us.map(rfc3339),
@@ -268,6 +273,12 @@ impl InstanceStatus {
             && self.journal_out.is_none()
             && self.keepalived != Some(false)
     }
+}
+
+/// Who does not lead need not have the right to.
+fn barrier(state: &State) -> Option<&'static str> {
+    let asks = matches!(state.role, Role::Held | Role::Fenced | Role::Primary);
+    gate_blocker(state).filter(|guard| asks || *guard != quorum::QUORUM)
 }
 
 impl RedisStatus {

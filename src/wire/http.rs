@@ -52,7 +52,7 @@ fn client() -> Result<&'static reqwest::Client, Error> {
 }
 
 /// The error and the innermost reason, such as "Connection refused", without the URL.
-fn describe(error: reqwest::Error) -> String {
+pub(super) fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut reason = error.source();
     while let Some(deeper) = reason.and_then(std::error::Error::source) {

@@ -7,6 +7,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 pub mod arp;
+pub mod etcd;
 pub mod http;
 pub mod info;
 pub mod netlink;

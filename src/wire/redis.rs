@@ -9,6 +9,7 @@ mod keys;
 mod link;
 mod save;
 mod sign;
+mod vote;
 mod writes;
 
 use std::fmt;

@@ -8,6 +8,7 @@ use rha::machine::{Health, State, Status};
 use rha::model::drill::Drill;
 use rha::model::effect::{EffectId, Outcome};
 use rha::model::event::{Deadline, Event, Operator, RedisRequest};
+use rha::model::quorum::Vote;
 use rha::model::record::Seq;
 use rha::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole, Sign};
 use rha::model::rescue::Diverged;
@@ -99,6 +100,7 @@ fn settings(fall: u16, rise: u16, bias: u8) -> Settings {
         tilt_ms: u64::from(bias % 3) * 1_000,
         max_promotions: fall,
         promotions_window_ms: 60_000,
+        quorum: None,
     }
 }
 
@@ -291,6 +293,14 @@ fn other_event() -> impl Strategy<Value = Event> {
             diverged: diverged(None),
             why: why(),
             waits: true,
+        },
+        Event::QuorumChanged {
+            voter: "etcd".to_owned(),
+            vote: Vote::Ours { handed: false },
+        },
+        Event::QuorumChanged {
+            voter: "etcd".to_owned(),
+            vote: Vote::Silent { why: why() },
         },
     ])
 }

@@ -198,6 +198,7 @@ impl Bench {
             netlink: Netlink::open().unwrap(),
             link: link.clone(),
             nudge: Arc::new(Notify::new()),
+            wish: Arc::default(),
             alarms: Alarms::start(Vec::new(), events.clone()),
             events,
         };

@@ -80,6 +80,11 @@ pub(super) enum Act {
         took_us: u64,
     },
     Timer(u64),
+    /// Ask the voters; and again and again, or this once.
+    Canvass {
+        life: u64,
+        again: bool,
+    },
     /// Has this node fallen silent?
     Silence {
         life: u64,
@@ -252,6 +257,7 @@ impl World {
                 self.take(node, Event::PeerProbed { peer, probe }, None);
             }
             Act::Timer(life) if life == present && ready => self.timer_rings(node),
+            Act::Canvass { life, again } if life == present && ready => self.canvass(node, again),
             Act::Silence { life, peer } if life == present && ready => {
                 self.look_for_silence(node, peer);
             }
@@ -297,6 +303,8 @@ impl World {
             let first = phase + 50 * MS * (peer as u64 + 1);
             self.after(first, Action::Agent(node, Act::CheckPeer { life, peer }));
         }
+        self.nodes[node].canvass = super::quorum::Canvass::default();
+        self.after(MS, Action::Agent(node, Act::Canvass { life, again: true }));
         self.after(0, Action::Effect(node, EffectAct::Mail(life)));
     }
 

@@ -18,11 +18,17 @@ const TWO_PRIMARIES_US: u64 = 3 * SECOND;
 pub struct Watch {
     since: Option<u64>,
     longest_us: u64,
+    /// When two Redis first took writes at once.
+    two_writable: Option<u64>,
 }
 
 impl World {
     pub(super) fn watch_primaries(&mut self) {
         let now = self.now;
+        let writable = (0..self.nodes.len()).filter(|&node| self.takes_writes(node));
+        if writable.count() > 1 {
+            self.watch.two_writable.get_or_insert(now);
+        }
         if self.has_two_primaries() {
             let since = *self.watch.since.get_or_insert(now);
             self.watch.longest_us = self.watch.longest_us.max(now - since);
@@ -46,6 +52,20 @@ impl World {
                 one < other && !cut && self.reaches(one, other)
             })
         })
+    }
+
+    fn takes_writes(&self, node: usize) -> bool {
+        let redis = &self.nodes[node].redis;
+        redis.running && redis.role == RedisRole::Master && self.now >= redis.held_until
+    }
+
+    /// What is wrong at any time where the right to lead is needed, and every agent does what it should.
+    pub fn always_with_quorum(&self) -> Vec<String> {
+        let mut wrong = self.always();
+        if let Some(at) = self.watch.two_writable {
+            wrong.push(format!("two Redis take writes at {} ms", at / 1000));
+        }
+        wrong
     }
 
     /// Everything that is wrong at any time.

@@ -9,6 +9,7 @@ use rha::model::event::Event;
 use rha::model::record::Seq;
 use rha::model::redis::{Endpoint, RedisRole};
 
+use super::quorum::Wish;
 use super::{Action, Boot, Delivered, MS, Part, SECOND, VIP, World};
 
 /// How long an exchange with a Redis that does not answer takes.
@@ -124,6 +125,8 @@ impl World {
                 | Effect::SetBias { .. }
                 | Effect::Drain { .. }
                 | Effect::KillRedis { .. }
+                | Effect::ClaimLead
+                | Effect::ReleaseLead { .. }
                 | Effect::RemoveVip => {
                     let free = self.nodes[node].lanes.fast_free.max(self.now) + takes;
                     self.nodes[node].lanes.fast_free = free;
@@ -148,6 +151,8 @@ impl World {
             | Effect::SetBias { .. }
             | Effect::Drain { .. }
             | Effect::KillRedis { .. }
+            | Effect::ClaimLead
+            | Effect::ReleaseLead { .. }
             | Effect::RemoveVip => 100,
         };
         set.unwrap_or_else(|| self.lag(usual))
@@ -329,6 +334,9 @@ impl World {
                 }
             }
             Effect::RemoveVip => self.set_vip(node, false),
+            Effect::ClaimLead => self.wish(node, Wish::Lead),
+            Effect::ReleaseLead { at_once: true } => self.wish(node, Wish::Release),
+            Effect::ReleaseLead { at_once: false } => self.wish(node, Wish::Nothing),
             Effect::GuardWrites { on } => {
                 if let Err(why) = self.guard_writes(node, on) {
                     return Outcome::Failed(why);

@@ -17,6 +17,7 @@ mod effects;
 mod keepalived;
 mod network;
 mod probe;
+mod quorum;
 mod redis;
 mod rescue;
 pub mod rng;
@@ -98,6 +99,7 @@ pub struct Node {
     /// What was saved before it was overwritten; and there is no room for more.
     pub rescued: Vec<Diverged>,
     pub rescues_fail: bool,
+    canvass: quorum::Canvass,
     lanes: effects::Lanes,
     stalled: BTreeSet<Part>,
     /// When its agent stood still last.
@@ -145,6 +147,8 @@ pub struct World {
     pub alarms: Vec<Delivered>,
     /// How long a full synchronisation takes.
     pub sync_us: u64,
+    /// Who lends the right to lead.
+    pub voters: Vec<quorum::Voter>,
     queue: BTreeMap<(u64, u64), Action>,
     queued: u64,
     identities: u64,
@@ -168,6 +172,7 @@ impl World {
             told: Vec::new(),
             alarms: Vec::new(),
             sync_us: 300 * MS,
+            voters: Vec::new(),
             queue: BTreeMap::new(),
             queued: 0,
             identities: 0,
@@ -296,6 +301,7 @@ impl Node {
             rescued: Vec::new(),
             rescues_fail: false,
             taking_us: BTreeMap::new(),
+            canvass: quorum::Canvass::default(),
             lanes: effects::Lanes::default(),
             stalled: BTreeSet::new(),
             stood_since: 0,
@@ -350,5 +356,6 @@ pub fn settings(index: usize, names: &[String], own: Endpoint, vip: Endpoint) ->
         tilt_ms: 2_000,
         max_promotions: 20,
         promotions_window_ms: 120_000,
+        quorum: None,
     }
 }

@@ -154,6 +154,7 @@ fn words(record: &Record) -> String {
         Event::OperatorAcked { note, .. } => format!("the operator takes notice: {note}"),
         Event::Rescued { diverged, .. } => format!("what Redis has is saved: {diverged}"),
         Event::NotRescued { diverged, .. } => format!("what Redis has is not saved: {diverged}"),
+        Event::QuorumChanged { voter, vote } => format!("the vote of {voter}: {vote}"),
         other => other.kind().to_owned(),
     }
 }

@@ -98,6 +98,7 @@ start = ["redis-server", {redis_conf}, "--daemonize", "yes"]
             "\n[[instance.node]]\nname = \"{node}\"\naddress = \"{address}\"\n"
         );
     }
+    toml.push_str(&plan.quorum().toml(plan));
     Ok(toml)
 }
 

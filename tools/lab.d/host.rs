@@ -342,7 +342,7 @@ impl Host {
         if cut_off {
             ip(&format!("link set {port} nomaster")).map(drop)
         } else {
-            ip(&format!("link set {port} master {BRIDGE}")).map(drop)
+            join(&self.name, BRIDGE)
         }
     }
 
@@ -360,6 +360,12 @@ impl Host {
         }
         text
     }
+}
+
+/// The cable of `namespace` goes to the switch `bridge`.
+pub fn join(namespace: &str, bridge: &str) -> anyhow::Result<()> {
+    let port = switch_port(namespace);
+    ip(&format!("link set {port} master {bridge}")).map(drop)
 }
 
 /// The switch's end of the cable to `namespace`.

@@ -23,6 +23,7 @@ mod run;
 mod shell;
 mod stage;
 mod story;
+mod voters;
 mod walkthrough;
 mod world;
 
@@ -34,6 +35,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::failover::Cause;
 use crate::report::{Verdict, say};
 use crate::stage::Stage;
+use crate::voters::Quorum;
 use crate::world::World;
 
 /// Make hosts of network namespaces on this machine, with real keepalived, Redis and rha in each
@@ -54,6 +56,9 @@ pub struct WorldArgs {
     /// How many hosts carry the instance
     #[arg(long, global = true, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=3))]
     pub hosts: u8,
+    /// Whose votes are needed to lead: a third Redis, or an etcd of one or three members, in namespaces of their own
+    #[arg(long, global = true, value_enum, default_value_t = Quorum::None)]
+    pub quorum: Quorum,
     /// The /24 network of the world: hosts are .37 .38 .39, the VIP .161, the client .200
     #[arg(
         long,

@@ -4,8 +4,12 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use anyhow::ensure;
 
+use crate::voters::Quorum;
+
 /// Redis' port on every host.
 pub const PORT: u16 = 6000;
+/// Where etcd listens; its members speak to each other at the next port.
+pub const ETCD_PORT: u16 = 2379;
 /// Name of the one instance.
 pub const INSTANCE: &str = "redis";
 /// Where the alarm sink listens.
@@ -22,11 +26,12 @@ pub const INTERFACE: &str = "eth0";
 pub struct Plan {
     network: [u8; 3],
     hosts: u8,
+    quorum: Quorum,
 }
 
 impl Plan {
     /// A plan in the /24 of `network` for so many hosts.
-    pub fn new(network: Ipv4Addr, hosts: u8) -> anyhow::Result<Self> {
+    pub fn new(network: Ipv4Addr, hosts: u8, quorum: Quorum) -> anyhow::Result<Self> {
         let [a, b, c, d] = network.octets();
         ensure!(
             d == 0,
@@ -35,6 +40,7 @@ impl Plan {
         Ok(Self {
             network: [a, b, c],
             hosts,
+            quorum,
         })
     }
 
@@ -46,6 +52,17 @@ impl Plan {
     /// Name and address of each host, the one of highest priority first.
     pub fn hosts(self) -> impl Iterator<Item = (String, Ipv4Addr)> {
         (0..self.hosts).map(move |index| (format!("lvs{}", index + 1), self.at(37 + index)))
+    }
+
+    /// Whose votes are needed to lead.
+    pub fn quorum(self) -> Quorum {
+        self.quorum
+    }
+
+    /// Name and address of each that votes beside the hosts.
+    pub fn voters(self) -> impl Iterator<Item = (String, Ipv4Addr)> {
+        (0..self.quorum.voters())
+            .map(move |index| (format!("voter{}", index + 1), self.at(91 + index)))
     }
 
     /// The address that clients use.

@@ -16,6 +16,7 @@ use crate::redis_view;
 use crate::report::{Verdict, say};
 use crate::run::{checked, ip};
 use crate::stage;
+use crate::voters::{self, Voter};
 
 /// Long enough for a slow machine, short enough for a test.
 pub const LIMIT: Duration = Duration::from_secs(45);
@@ -27,6 +28,8 @@ pub struct World {
     pub plan: Plan,
     /// The hosts, the one of highest priority first.
     pub hosts: Vec<Host>,
+    /// Who votes beside them.
+    pub voters: Vec<Voter>,
     /// What the hosts have said to the alarm sink.
     pub alarms: Alarms,
 }
@@ -69,7 +72,7 @@ fn installed(from: &Path) -> anyhow::Result<PathBuf> {
 
 impl World {
     fn build(args: &WorldArgs, disk: &Path) -> anyhow::Result<Self> {
-        let plan = Plan::new(args.network, args.hosts)?;
+        let plan = Plan::new(args.network, args.hosts, args.quorum)?;
         let bin_dir = match &args.bin_dir {
             Some(dir) => dir
                 .canonicalize()
@@ -88,10 +91,12 @@ impl World {
                 Host::new(plan, name, address, paths, &bin_dir)
             })
             .collect::<anyhow::Result<_>>()?;
+        let voters = voters::started(plan, Path::new(RUN_DIR), disk)?;
         let alarms = Alarms::listen(plan.alarm_sink())?;
         Ok(Self {
             plan,
             hosts,
+            voters,
             alarms,
         })
     }
@@ -245,7 +250,7 @@ fn build_switch(plan: Plan) -> anyhow::Result<()> {
     ip(&format!("addr add {}/24 dev {BRIDGE}", plan.lab()))?;
     ip(&format!("link set {BRIDGE} up"))?;
     let client = (CLIENT.to_owned(), plan.client());
-    for (name, address) in plan.hosts().chain([client]) {
+    for (name, address) in plan.hosts().chain(plan.voters()).chain([client]) {
         let port = switch_port(&name);
         ip(&format!("netns add {name}"))?;
         ip(&format!(

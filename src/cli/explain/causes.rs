@@ -51,6 +51,13 @@ pub(super) const GATE: &[Text] = &[
         todo: "Nothing at once. Remove replicaof from redis.conf, and scripts that set it.",
     },
     Text {
+        names: &["quorum"],
+        means: "A promotion needs the votes that [quorum] names, and this node does not have them: a voter stands for another node, or too \
+                few answer.",
+        todo: "rha status names the voters and for whom each stands. Start those that are down. After a host was lost, the lease has to \
+               run out first: some seconds. Only if you know that no other node takes writes: rha promote --force.",
+    },
+    Text {
         names: &["flap-budget"],
         means: "This node was promoted by itself max_promotions times within promotions_window: the VIP keeps coming and going. While \
                 another node's Redis lives, it waits unserved_wait for that one to take over; then it leads all the same. An only \
@@ -139,6 +146,13 @@ pub(super) const ALARMS: &[Text] = &[
                del); if it is a node, look at its keepalived.",
     },
     Text {
+        names: &["quorum"],
+        means: "Too few voters answer, or this node has lost the right to lead. While all nodes see each other, who leads goes on; nobody \
+                is promoted.",
+        todo: "rha status: which voters answer, from which node? Start etcd or the witness, mend the network. Only if you know that no \
+               other node takes writes: rha promote --force.",
+    },
+    Text {
         names: &["rescued"],
         means: "An old primary had writes that the new one lacks. Its data set was saved before it was overwritten.",
         todo: "rha rescue list, rha rescue diff N, rha rescue show N: what is missing, and how to put it back. Nothing is put back by itself.",
@@ -194,8 +208,8 @@ pub(super) const ROLES: &[Text] = &[
     },
     Text {
         names: &["fenced"],
-        means: "Reserved: no rule leads there.",
-        todo: "Nothing.",
+        means: "This node has lost the right to lead ([quorum]): Redis takes no writes, so that another node can be promoted safely.",
+        todo: "rha status names the voters that do not answer: mend the way to them. It takes part again by itself.",
     },
     Text {
         names: &["fault"],

@@ -21,6 +21,7 @@ use crate::views::json::SCHEMA;
 
 mod causes;
 mod rules;
+mod votes;
 mod words;
 
 /// What names mean, and what to do.
@@ -107,28 +108,30 @@ impl From<&Row> for Rule {
     }
 }
 
+const RULES: &[&[Text]] = &[rules::RULES, votes::RULES];
+
 /// Everything that can be explained, family by family.
 fn entries() -> impl Iterator<Item = Entry> {
     let rules = TABLE.iter().map(|row| Entry {
         rule: Some(Rule::from(row)),
-        ..entry("rule", rules::RULES, row.id, row.because)
+        ..entry("rule", RULES, row.id, row.because)
     });
     let gate = GATE.map(|guard| {
         entry(
             "guard of the promotion gate",
-            causes::GATE,
+            &[causes::GATE],
             guard.name,
             guard.asks,
         )
     });
-    let alarms = AlarmKind::ALL.map(|kind| entry("alarm", causes::ALARMS, kind.word(), ""));
-    let roles = Role::ALL.map(|role| entry("role", causes::ROLES, role.word(), ""));
+    let alarms = AlarmKind::ALL.map(|kind| entry("alarm", &[causes::ALARMS], kind.word(), ""));
+    let roles = Role::ALL.map(|role| entry("role", &[causes::ROLES], role.word(), ""));
     let grades =
-        Grade::ALL.map(|grade| entry("grade of a check", causes::GRADES, grade.word(), ""));
+        Grade::ALL.map(|grade| entry("grade of a check", &[causes::GRADES], grade.word(), ""));
     let switchover = switchover::CHECKS.map(|check| {
         entry(
             "condition of a switchover",
-            causes::SWITCHOVER,
+            &[causes::SWITCHOVER],
             check.name,
             check.asks,
         )
@@ -142,8 +145,14 @@ fn entries() -> impl Iterator<Item = Entry> {
 }
 
 /// What is said of a name. That each has its text, a test sees to.
-fn entry(family: &'static str, texts: &[Text], name: &'static str, summary: &'static str) -> Entry {
-    let text = texts.iter().find(|text| text.names.contains(&name));
+fn entry(
+    family: &'static str,
+    texts: &[&[Text]],
+    name: &'static str,
+    summary: &'static str,
+) -> Entry {
+    let mut texts = texts.iter().copied().flatten();
+    let text = texts.find(|text| text.names.contains(&name));
     let (means, todo) = text.map_or(("", ""), |text| (text.means, text.todo));
     Entry {
         family,
@@ -269,19 +278,19 @@ mod tests {
     /// Every name has one text, and no text is for something that there is not.
     #[test]
     fn every_name_is_explained_once_and_nothing_else_is() {
-        let families: [(&str, &[Text]); 6] = [
-            ("rule", rules::RULES),
-            ("guard of the promotion gate", causes::GATE),
-            ("condition of a switchover", causes::SWITCHOVER),
-            ("alarm", causes::ALARMS),
-            ("role", causes::ROLES),
-            ("grade of a check", causes::GRADES),
+        let families: [(&str, &[&[Text]]); 6] = [
+            ("rule", RULES),
+            ("guard of the promotion gate", &[causes::GATE]),
+            ("condition of a switchover", &[causes::SWITCHOVER]),
+            ("alarm", &[causes::ALARMS]),
+            ("role", &[causes::ROLES]),
+            ("grade of a check", &[causes::GRADES]),
         ];
         for (family, texts) in families {
             let of_family = entries().filter(|entry| entry.family == family);
             let known: BTreeSet<&str> = of_family.map(|entry| entry.name).collect();
             let mut explained = BTreeSet::new();
-            for text in texts {
+            for text in texts.iter().copied().flatten() {
                 assert!(
                     !text.means.is_empty() && !text.todo.is_empty(),
                     "{:?}",

@@ -19,6 +19,10 @@ fn phrase(guard: Guard) -> &'static str {
         Guard::GateWaits => {
             "the promotion gate is shut for a moment only, for a fresh look or for another node to take over"
         }
+        Guard::LeadWaitedFor => "all that is missing is the right to lead",
+        Guard::LedElsewhere => "a voter stands for another node",
+        Guard::QuorumInSight => "so many voters answer that they could give the right to lead",
+        Guard::QuorumNeeded => "votes are needed to lead ([quorum])",
         Guard::Following => "Redis follows whom it should",
         Guard::Answers => "the last check was answered",
         Guard::LedAllAlong => "this node was primary, and no other has been since",
@@ -75,6 +79,7 @@ pub(super) fn order(order: Order) -> String {
     let text = match order {
         Order::Promote => "Redis is told to take writes (REPLICAOF NO ONE)",
         Order::StandAside => "this node takes no part until it hears the other primary's adverts",
+        Order::Detach => "Redis is told to follow nobody, so that no other node counts on it",
         Order::Follow => "Redis is told to follow the VIP, or the configured node",
         Order::Eligible(true) => "keepalived may hold the VIP here (track file eligible 1)",
         Order::Eligible(false) => "keepalived may not hold the VIP here (track file eligible 0)",

@@ -166,6 +166,7 @@ fn order(order: &Order) -> String {
         Order::Promote => "promote".to_owned(),
         Order::StandAside => "stand-aside".to_owned(),
         Order::Follow => "follow".to_owned(),
+        Order::Detach => "follow-nobody".to_owned(),
         Order::Eligible(eligible) => format!("set-eligible {}", u8::from(*eligible)),
         Order::Bias(standing) => format!("bias {}", format!("{standing:?}").to_lowercase()),
         Order::Rewrite => "rewrite-track-files".to_owned(),

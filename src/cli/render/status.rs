@@ -118,6 +118,7 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
     for (index, peer) in instance.peers.iter().enumerate() {
         facts.push((if index == 0 { "others" } else { "" }, other(peer)));
     }
+    facts.extend(right_to_lead(instance));
     for (index, meaning) in meanings(instance).into_iter().enumerate() {
         facts.push((if index == 0 { "meaning" } else { "" }, meaning));
     }
@@ -161,6 +162,18 @@ fn facts(instance: &InstanceStatus, screen: &Screen) -> Vec<(&'static str, Strin
                 format!("by {}, {at}{note}{}", acked.by, acked.note),
             ));
         }
+    }
+    facts
+}
+
+/// The right to lead, and what each voter says.
+fn right_to_lead(instance: &InstanceStatus) -> Vec<(&'static str, String)> {
+    let Some(quorum) = &instance.quorum else {
+        return Vec::new();
+    };
+    let mut facts = vec![("quorum", quorum.told(&instance.role))];
+    for voter in &quorum.voters {
+        facts.push(("", format!("{}: {}", voter.name, voter.said)));
     }
     facts
 }

@@ -35,6 +35,8 @@ rows! {
         "An operator asked for a promotion, which is under way.";
     "forced": ForceAsked [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
         "An operator said that the copy here leads, although it may be older.";
+    "force-unfenced": ForceAsked [Fenced] if [Is(RedisUp), Not(Paused)] => to(Demoting), [OpenIncident, Eligible(true), Follow],
+        "An operator said that this node leads: it takes part again, and is promoted when the VIP comes.";
     "force-held": ForceAsked [] if [Is(VipHere)] => STAY, [OpenIncident, NameBlocker],
         "An operator asked for a promotion, and another guard keeps the gate shut.";
     "force-waits": ForceAsked [] if [] => STAY, [],

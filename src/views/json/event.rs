@@ -8,8 +8,9 @@ use super::operator::of_operator;
 use super::rescue::{NotRescuedJson, RescuedJson, of_a_rescue};
 use crate::model::effect::{EffectId, Outcome};
 use crate::model::event::{Deadline, Event};
+use crate::model::quorum::Vote;
 use crate::model::record::Seq;
-use crate::model::redis::{RedisId, Sign};
+use crate::model::redis::{Probe, RedisId, Sign};
 use crate::model::time::{At, Tilt};
 use crate::model::vrrp::{Notified, SpoolPosition, Subject, Word};
 
@@ -156,6 +157,10 @@ pub(super) enum EventJson<'a> {
     },
     Rescued(RescuedJson<'a>),
     NotRescued(NotRescuedJson<'a>),
+    QuorumChanged {
+        voter: &'a str,
+        vote: Shown<'a, Vote>,
+    },
 }
 
 impl<'a> From<&'a Event> for EventJson<'a> {
@@ -189,10 +194,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             } => redis_attached(*pid, run_id, version, *watched),
             Event::RedisProbed(probe) => Self::RedisProbed(probe.into()),
             Event::RedisExited { pid } => Self::RedisExited { pid: *pid },
-            Event::PeerProbed { peer, probe } => Self::PeerProbed {
-                peer,
-                probe: probe.into(),
-            },
+            Event::PeerProbed { peer, probe } => peer_probed(peer, probe),
             Event::DeadlinePassed { deadline } => Self::DeadlinePassed {
                 deadline: Deadline::word(*deadline),
             },
@@ -228,8 +230,14 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::VipClaimed { by } => Self::VipClaimed { by: by.as_deref() },
             &Event::PeerSigned { ref peer, sign } => peer_signed(peer, sign),
             Event::Rescued { .. } | Event::NotRescued { .. } => of_a_rescue(event),
+            Event::QuorumChanged { voter, vote } => quorum_changed(voter, vote),
         }
     }
+}
+
+fn peer_probed<'a>(peer: &'a str, probe: &'a Probe) -> EventJson<'a> {
+    let probe = probe.into();
+    EventJson::PeerProbed { peer, probe }
 }
 
 fn spool_damaged<'a>(spool: SpoolPosition, skipped_bytes: u64) -> EventJson<'a> {
@@ -247,6 +255,11 @@ fn peer_signed(peer: &str, sign: Option<Sign>) -> EventJson<'_> {
 fn tilted(why: Tilt, by_ms: i64) -> EventJson<'static> {
     let why = why.word();
     EventJson::Tilted { why, by_ms }
+}
+
+fn quorum_changed<'a>(voter: &'a str, vote: &'a Vote) -> EventJson<'a> {
+    let vote = Shown(vote);
+    EventJson::QuorumChanged { voter, vote }
 }
 
 fn unrecorded<'a>(at: &'a At, why: &'a str, what: &'a str) -> EventJson<'a> {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Shown;
 use crate::model::event::Operator;
+use crate::model::quorum::Quorum;
 use crate::model::redis::{Endpoint, Grade, Observation, Probe, RedisId, RedisRole};
 use crate::model::settings::Settings;
 use crate::model::time::{At, BootId};
@@ -37,6 +38,25 @@ pub(super) struct SettingsJson<'a> {
     tilt_ms: u64,
     max_promotions: u16,
     promotions_window_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quorum: Option<QuorumJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct QuorumJson<'a> {
+    alone: bool,
+    voters: &'a [String],
+    ttl_ms: u64,
+}
+
+impl<'a> From<&'a Quorum> for QuorumJson<'a> {
+    fn from(quorum: &'a Quorum) -> Self {
+        Self {
+            alone: quorum.alone,
+            voters: &quorum.voters,
+            ttl_ms: quorum.ttl_ms,
+        }
+    }
 }
 
 impl<'a> From<&'a Settings> for SettingsJson<'a> {
@@ -68,6 +88,7 @@ impl<'a> From<&'a Settings> for SettingsJson<'a> {
             tilt_ms: settings.tilt_ms,
             max_promotions: settings.max_promotions,
             promotions_window_ms: settings.promotions_window_ms,
+            quorum: settings.quorum.as_ref().map(QuorumJson::from),
         }
     }
 }

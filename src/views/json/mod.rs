@@ -176,6 +176,10 @@ enum OrderJson<'a> {
         target: Shown<'a, Endpoint>,
         epoch: u64,
     },
+    ClaimLead,
+    ReleaseLead {
+        at_once: bool,
+    },
 }
 
 impl<'a> From<&'a Effect> for OrderJson<'a> {
@@ -200,6 +204,8 @@ impl<'a> From<&'a Effect> for OrderJson<'a> {
             Effect::KillRedis { pid } => Self::KillRedis { pid: *pid },
             &Effect::HandOver { ref to, within_ms } => Self::HandOver { to, within_ms },
             Effect::GuardWrites { on } => Self::GuardWrites { on: *on },
+            Effect::ClaimLead => Self::ClaimLead,
+            Effect::ReleaseLead { at_once } => Self::ReleaseLead { at_once: *at_once },
             &Effect::LetGo { ref to, within_ms } => Self::LetGo { to, within_ms },
             Effect::SendAlarm { sink, alarm } => Self::SendAlarm {
                 sink,

@@ -12,7 +12,7 @@ use anyhow::Context;
 
 use super::report::Matrix;
 use super::round::Round;
-use super::table::chosen;
+use super::table::{Fault, chosen};
 use super::{FaultsArgs, Play};
 use crate::WorldArgs;
 use crate::report::{BOLD, Verdict, say, styled};
@@ -45,7 +45,8 @@ pub fn run(world: &WorldArgs, args: &FaultsArgs) -> anyhow::Result<Verdict> {
 /// The first plays that can share a world.
 fn batch(plays: &[Play]) -> &[Play] {
     let is_last = |play: &Play| play.fault.spoils;
-    let share = |play: &&Play| play.fault.hosts == plays[0].fault.hosts;
+    let world = |fault: &Fault| (fault.hosts, fault.quorum);
+    let share = |play: &&Play| world(play.fault) == world(plays[0].fault);
     let count = plays.iter().take_while(share).count();
     let end = plays[..count].iter().position(is_last);
     &plays[..end.map_or(count, |index| index + 1)]
@@ -104,6 +105,7 @@ fn words(world: &WorldArgs, number: u32, plays: &[Play]) -> anyhow::Result<Vec<S
     let mut words = vec![
         "faults-here".to_owned(),
         format!("--hosts={}", first.fault.hosts),
+        format!("--quorum={}", first.fault.quorum.word()),
         format!("--network={}", world.network),
     ];
     if let Some(dir) = &world.bin_dir {

@@ -13,6 +13,7 @@ mod here;
 mod keepalived;
 mod network;
 mod promise;
+mod quorum;
 mod redis;
 mod report;
 mod restart;

@@ -5,10 +5,12 @@
 use anyhow::{Context, ensure};
 
 use super::promise::{
-    CONFLICT, FAILOVER, GOODBYE, HUNG, Loss, MEMORY, Primary, Promise, SILENT_FAILOVER, UNDISTURBED,
+    CONFLICT, FAILOVER, GOODBYE, HUNG, Loss, MEMORY, Primary, Promise, SILENT_FAILOVER,
+    UNDISTURBED, UNSENT,
 };
 use super::scene::Scene;
-use super::{agent, both, busy, keepalived, network, redis, restart, switchover};
+use super::{agent, both, busy, keepalived, network, quorum, redis, restart, switchover};
+use crate::voters::Quorum;
 
 /// One fault.
 pub struct Fault {
@@ -20,6 +22,8 @@ pub struct Fault {
     pub promise: Promise,
     /// So many hosts are in its world.
     pub hosts: u8,
+    /// Whose votes are needed there.
+    pub quorum: Quorum,
     /// It leaves settings or files behind: the next one gets another world.
     pub spoils: bool,
     /// Does it and undoes it. Afterwards the hosts must settle by themselves.
@@ -38,6 +42,7 @@ const fn pair(
         what,
         promise,
         hosts: 2,
+        quorum: Quorum::None,
         spoils: false,
         act,
     }
@@ -53,6 +58,10 @@ impl Fault {
 
     const fn of_three(self) -> Self {
         Self { hosts: 3, ..self }
+    }
+
+    const fn with(self, quorum: Quorum) -> Self {
+        Self { quorum, ..self }
     }
 }
 
@@ -193,7 +202,50 @@ static TABLE: &[Fault] = &[
         Promise { two_masters_ms: CUT_MS, two_vips_ms: CUT_MS, alarms: (1, 3), ..SILENT_FAILOVER }, network::partition_primary).of_three(),
     pair("three-host-gone", "Three hosts: all processes of the primary's host end at once; 5 s later it boots.",
         Promise { unrescued: MEMORY, ..SILENT_FAILOVER }, network::host_gone).of_three(),
+    // --- with a quorum ------------------------------------------------------------------------------
+    pair("quorum-clean-failover", "etcd: kill -9 of the primary's Redis; its node gives the lead back, and the other one takes it.",
+        FAILOVER, redis::kill_primary).with(Quorum::Etcd),
+    pair("quorum-partition", "etcd: the primary and the client are cut off from the replica and from etcd for 12 s.",
+        CUT_OFF, quorum::partition).with(Quorum::Etcd),
+    pair("quorum-primary-alone", "etcd: the primary is cut off from all others for 12 s; the client is with the replica.",
+        LEASE_OVER, quorum::primary_alone).with(Quorum::Etcd),
+    pair("quorum-host-gone", "etcd: all processes of the primary's host end at once and its port is dead; later it boots.",
+        LEASE_OVER, network::host_gone).with(Quorum::Etcd),
+    pair("quorum-etcd-down", "etcd is killed, and back 8 s later: what holds stays.",
+        Promise { alarms: (2, 2), ..UNDISTURBED }, quorum::voters_down).with(Quorum::Etcd),
+    pair("quorum-etcd-down-and-primary", "etcd is killed, then the primary's Redis: nothing is promoted for 8 s, until an operator forces it.",
+        Promise { outage_ms: 12_000, alarms: (3, 6), ..FAILOVER }, quorum::voters_down_and_primary).with(Quorum::Etcd),
+    pair("quorum-etcd-member-down", "Three members of etcd are killed one after the other, each back before the next; then the primary's Redis is killed.",
+        Promise { alarms: (1, 3), ..FAILOVER }, quorum::member_down).with(Quorum::Etcd3),
+    pair("quorum-witness-clean-failover", "A witness: kill -9 of the primary's Redis; it is started again.",
+        FAILOVER, redis::kill_primary).with(Quorum::Witness),
+    pair("quorum-witness-partition", "A witness: the primary and the client are cut off from the replica and from the witness for 12 s.",
+        CUT_OFF, quorum::partition).with(Quorum::Witness),
+    pair("quorum-witness-down", "The witness is killed, and back 8 s later: two of three votes remain.",
+        Promise { alarms: (0, 2), ..UNDISTURBED }, quorum::voters_down).with(Quorum::Witness),
 ];
+
+/// The primary that is cut off takes writes until its lease counts no more, two thirds of 3 s; the other one is promoted when it
+/// is over. Never both at once.
+const CUT_OFF: Promise = Promise {
+    // The client is on the wrong side for 12 s, and its kernel repeats what was lost after up to a minute.
+    outage_ms: 75_000,
+    lost: Loss::Any("acknowledged on the side of the minority before it was fenced, 2 s"),
+    two_vips_ms: 3_000,
+    alarms: (1, 3),
+    primary: Primary::Other,
+    ..UNDISTURBED
+};
+
+/// Nobody gave the lead back: the lease runs out, and so does what the last primary may have seen.
+const LEASE_OVER: Promise = Promise {
+    outage_ms: 8_000,
+    lost: UNSENT,
+    two_vips_ms: 3_000,
+    alarms: (1, 3),
+    primary: Primary::Other,
+    ..UNDISTURBED
+};
 
 /// Redis that somebody else started is a master without the VIP, so that no client finds it, until three checks were good.
 const RETURNED_MS: u32 = 5_000;
