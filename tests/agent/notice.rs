@@ -17,9 +17,9 @@ fn an_agent_that_stood_still_looks_before_it_acts() {
     assert_eq!(redis.role(), "slave");
     agent.signal(Signal::CONT);
     world.until_role("primary");
-    let tilted = world.history("--kind tilted -n 1");
+    let tilted = world.history("--kind tilted");
     assert!(tilted[0].to_string().contains("stall"), "{}", tilted[0]);
-    let told = world.history("-n 50");
+    let told = world.history("");
     let place = |rule: &str| {
         let is_it = |record: &serde_json::Value| record["rule"] == rule;
         told.iter()
