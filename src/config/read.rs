@@ -223,7 +223,7 @@ fn failover(mut table: Table<'_>) -> Option<Failover> {
     let tilt = table.or("tilt", millis(2000), value::duration("0s", "30s"));
     let max_promotions = table.or("max_promotions", 20, value::integer(0, 1000));
     let window = value::duration("10s", "1d");
-    let promotions_window = table.or("promotions_window", millis(120_000), window);
+    let promotions_window = table.or("promotions_window", millis(30_000), window);
     table.close();
     Some(Failover {
         follow: follow?,

@@ -355,7 +355,7 @@ pub fn settings(index: usize, names: &[String], own: Endpoint, vip: Endpoint) ->
         sinks: vec!["ops".to_owned()],
         tilt_ms: 2_000,
         max_promotions: 20,
-        promotions_window_ms: 120_000,
+        promotions_window_ms: 30_000,
         quorum: None,
     }
 }
