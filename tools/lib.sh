@@ -11,25 +11,28 @@ die() {
     exit 1
 }
 
-# Commands that a world or a test needs, each with the Debian package that has it.
+# Commands that a world needs, each with the Debian package that has it; and those that only a world with a quorum, or a
+# test, needs.
 commands=(
     keepalived:keepalived redis-server:redis-server redis-cli:redis-tools ip:iproute2
-    etcd:etcd-server
-    unshare:util-linux nsenter:util-linux mount:mount timeout:coreutils strace:strace
+    unshare:util-linux nsenter:util-linux mount:mount timeout:coreutils
 )
+for_quorum=(etcd:etcd-server)
+for_tests=("${for_quorum[@]}" strace:strace)
 
-# Prints the packages whose commands are not here, one a line.
+# Prints the packages whose commands are not here, one a line; also those of the commands named.
 missing_packages() {
     local entry
-    for entry in "${commands[@]}"; do
+    for entry in "${commands[@]}" "$@"; do
         command -v "${entry%%:*}" >/dev/null || printf '%s\n' "${entry##*:}"
     done | sort -u
 }
 
-# Installs what is missing where that is allowed: as root, or by sudo on CI. Else says what to install.
+# Installs what is missing, also of the commands named, where that is allowed: as root, or by sudo on CI. Else says what to
+# install.
 need_packages() {
     local missing
-    mapfile -t missing < <(missing_packages)
+    mapfile -t missing < <(missing_packages "$@")
     [ "${#missing[@]}" -eq 0 ] && return
     local -a as_root=()
     if [ "$(id -u)" != 0 ]; then
