@@ -15,11 +15,11 @@ const SETTLING_US: u64 = 120 * SECOND;
 #[test]
 fn worlds_heal() {
     if let Some(seed) = number("RHA_SEED") {
-        live(seed);
+        live_freely(seed);
         return;
     }
     for seed in 0..number("RHA_SEEDS").unwrap_or(200) {
-        live(seed);
+        live_freely(seed);
     }
 }
 
@@ -37,21 +37,7 @@ fn a_quorum_lets_one_lead() {
 }
 
 fn live_with_quorum(seed: u64) {
-    let mut life = Life::with_quorum(seed);
-    for _ in 0..life.rng.below(30) {
-        let pause = [20 * MS, 400 * MS, 4 * SECOND, 40 * SECOND][life.rng.below(4) as usize];
-        let pause = life.rng.below(pause);
-        life.world.run(pause);
-        life.harm();
-        life.expect_nothing_wrong(World::always_with_quorum);
-    }
-    life.world.run(SECOND);
-    life.heal();
-    life.world.run(SETTLING_US);
-    life.expect_nothing_wrong(World::always_with_quorum);
-    life.expect_nothing_wrong(World::when_healed);
-    life.fail_over();
-    life.expect_nothing_wrong(World::always_with_quorum);
+    live(Life::with_quorum(seed), 30, World::always_with_quorum);
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -62,20 +48,26 @@ fn number(variable: &str) -> Option<u64> {
     )
 }
 
-fn live(seed: u64) {
-    let mut life = Life::new(seed);
-    for _ in 0..life.rng.below(20) {
+fn live_freely(seed: u64) {
+    live(Life::new(seed), 20, World::always);
+}
+
+/// Fewer than so many things happen; `always` says what is wrong at any time.
+fn live(mut life: Life, harms: u64, always: fn(&World) -> Vec<String>) {
+    for _ in 0..life.rng.below(harms) {
         let pause = [20 * MS, 400 * MS, 4 * SECOND, 40 * SECOND][life.rng.below(4) as usize];
         let pause = life.rng.below(pause);
         life.world.run(pause);
         life.harm();
-        life.expect_nothing_wrong(World::always);
+        life.expect_nothing_wrong(always);
     }
     life.world.run(SECOND);
     life.heal();
     life.world.run(SETTLING_US);
+    life.expect_nothing_wrong(always);
     life.expect_nothing_wrong(World::when_healed);
     life.fail_over();
+    life.expect_nothing_wrong(always);
 }
 
 /// One run.

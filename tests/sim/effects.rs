@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use rha::ingest::quorum::Wish;
 use rha::model::alarm::Alarm;
 use rha::model::effect::{Effect, EffectId, Outcome};
 use rha::model::event::Event;
 use rha::model::record::Seq;
 use rha::model::redis::{Endpoint, RedisRole};
 
-use super::quorum::Wish;
 use super::{Action, Boot, Delivered, MS, Part, SECOND, VIP, World};
 
 /// How long an exchange with a Redis that does not answer takes.

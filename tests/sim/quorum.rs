@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rha::ingest::quorum::Wish;
 use rha::model::event::Event;
 use rha::model::quorum::{Quorum, Vote};
 
@@ -33,16 +34,6 @@ pub struct Canvass {
     wished_at: u64,
     told: BTreeMap<String, Vote>,
     counts_until: BTreeMap<String, u64>,
-}
-
-/// What is asked of the voters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wish {
-    #[default]
-    AsItIs,
-    Lead,
-    Nothing,
-    Release,
 }
 
 impl World {
