@@ -29,14 +29,17 @@ impl<'config> Direct<'config> {
     /// # Errors
     /// No runtime could be made.
     pub fn new(config: &'config Config, instance: &'config Instance) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = super::runtime::runtime()?;
         Ok(Self {
             config,
             instance,
             runtime,
         })
+    }
+
+    /// What its work runs on, for work beside it.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     /// One health check, with the configured deadline.

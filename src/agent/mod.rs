@@ -21,6 +21,7 @@ mod pilot;
 mod pulse;
 mod reading;
 mod reload;
+pub mod runtime;
 mod senses;
 mod serve;
 mod signs;
@@ -75,9 +76,7 @@ pub fn run(file: &Path, config: Config) -> anyhow::Result<()> {
     if let Err(error) = rustix::thread::clear_ambient_capability_set() {
         tracing::debug!(%error, "ambient capabilities");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime::runtime()?;
     let result = runtime.block_on(async {
         // First of all: a signal that comes while the journal is being read is not to kill.
         let signals = Signals::new()?;

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use super::render::Problem;
 use crate::agent::api::Answer;
+use crate::agent::runtime::runtime;
 
 /// A connection to the agent.
 pub struct Client {
@@ -39,9 +40,7 @@ impl Client {
     /// The socket is there and may not be used, or the agent hangs.
     pub fn connect(socket: &Path) -> anyhow::Result<Option<Self>> {
         use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied, WouldBlock};
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = runtime()?;
         let client = Self {
             runtime: Rc::new(runtime),
             socket: socket.to_owned(),

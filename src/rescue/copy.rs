@@ -118,23 +118,6 @@ fn sweep(dir: &Path, instance: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn note() -> Note {
-        Note {
-            schema: 1,
-            instance: "redis".to_owned(),
-            node: "lvs1".to_owned(),
-            epoch: 3,
-            at: "2026-08-03T06:00:01.000123Z".to_owned(),
-            replid: "09".repeat(20),
-            offset: 98_765,
-            target: "192.168.192.161:6379".to_owned(),
-            diverged_bytes: Some(1_450),
-            keys: 12,
-            bytes: 9,
-            redis_version: "7.0.15".to_owned(),
-        }
-    }
-
     fn source(dir: &Path, text: &str) -> File {
         fs::write(dir.join("dump"), text).unwrap();
         File::open(dir.join("dump")).unwrap()
@@ -147,13 +130,13 @@ mod tests {
         prepare(&shelf).unwrap();
         let stop = Stop::default();
         let from = source(dir.path(), "REDIS0010");
-        let path = copy(from, &shelf, &note(), &stop.flag()).unwrap();
+        let path = copy(from, &shelf, &Note::sample(), &stop.flag()).unwrap();
         assert!(path.ends_with("redis-e3-o98765-20260803T060001Z.rdb"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "REDIS0010");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(&Note::place(&path))), (0o600, 0o600));
         assert_eq!(mode(&shelf), 0o700);
-        assert_eq!(Note::beside(&path), Some(note()));
+        assert_eq!(Note::beside(&path), Some(Note::sample()));
     }
 
     #[test]
@@ -162,12 +145,12 @@ mod tests {
         let shelf = dir.path().join("rescue");
         prepare(&shelf).unwrap();
         let from = source(dir.path(), "no dump");
-        let error = copy(from, &shelf, &note(), &AtomicBool::new(false)).unwrap_err();
+        let error = copy(from, &shelf, &Note::sample(), &AtomicBool::new(false)).unwrap_err();
         assert_eq!(error.to_string(), "it is no RDB");
         fs::write(shelf.join("redis-e1-o1-x.rdb.tmp"), "").unwrap();
         fs::write(shelf.join("other-e1-o1-x.rdb.tmp"), "").unwrap();
         let from = source(dir.path(), "REDIS0010");
-        let error = copy(from, &shelf, &note(), &AtomicBool::new(true)).unwrap_err();
+        let error = copy(from, &shelf, &Note::sample(), &AtomicBool::new(true)).unwrap_err();
         assert_eq!(error.to_string(), "it was stopped");
         let left: Vec<_> = fs::read_dir(&shelf).unwrap().collect();
         assert_eq!(left.len(), 1, "another instance may be copying: {left:?}");

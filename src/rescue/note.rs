@@ -36,6 +36,25 @@ pub struct Note {
 }
 
 impl Note {
+    /// One for tests.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self {
+            schema: 1,
+            instance: "redis".to_owned(),
+            node: "lvs1".to_owned(),
+            epoch: 3,
+            at: "2026-08-03T06:00:01.000123Z".to_owned(),
+            replid: "09".repeat(20),
+            offset: 98_765,
+            target: "192.168.192.161:6379".to_owned(),
+            diverged_bytes: Some(1_450),
+            keys: 12,
+            bytes: 1_187,
+            redis_version: "7.0.15".to_owned(),
+        }
+    }
+
     /// The name of the data set's file: instance, epoch, offset and time.
     #[must_use]
     pub fn file_name(&self) -> String {

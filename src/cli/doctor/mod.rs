@@ -17,6 +17,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::exit;
 use super::render::{self, Cell, Columns, ListForm, Screen, counted};
+use crate::agent::runtime::runtime;
 use crate::config::Config;
 use crate::keepalived::host::Host;
 use agent::Agent;
@@ -73,9 +74,7 @@ pub fn run(
 }
 
 fn look(config: &Config) -> anyhow::Result<Vec<Finding>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     let host = Host::look().ok();
     let mut of_agent = Findings::of("agent");
     let agent = Agent::ask(config, &mut of_agent);

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::Signal;
-use tokio::runtime::Runtime;
 
 use super::daemon::Daemon;
 use super::plan::{Hung, Undo};
@@ -31,7 +30,7 @@ const ROUTE_PAUSE: Duration = Duration::from_millis(200);
 pub struct Act<'config> {
     config: &'config Config,
     instance: &'config Instance,
-    runtime: Runtime,
+    direct: Direct<'config>,
 }
 
 type Done<T = ()> = Result<T, String>;
@@ -40,13 +39,10 @@ impl<'config> Act<'config> {
     /// # Errors
     /// No runtime could be made.
     pub fn new(config: &'config Config, instance: &'config Instance) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         Ok(Self {
             config,
             instance,
-            runtime,
+            direct: Direct::new(config, instance)?,
         })
     }
 
@@ -59,7 +55,7 @@ impl<'config> Act<'config> {
             Drill::Link => {
                 let interface = self.instance.interface.clone();
                 let vips: Vec<_> = self.config.instances.iter().map(|one| one.vip).collect();
-                let lost = self.runtime.block_on(async {
+                let lost = self.direct.runtime().block_on(async {
                     let netlink = Netlink::open()?;
                     netlink.at_stake(&interface, &vips).await
                 });
@@ -111,7 +107,7 @@ impl<'config> Act<'config> {
                 let mut tries = 0;
                 loop {
                     tries += 1;
-                    let back = self.runtime.block_on(async {
+                    let back = self.direct.runtime().block_on(async {
                         let netlink = Netlink::open()?;
                         netlink.bring_back(interface, lost).await
                     });
@@ -156,7 +152,7 @@ impl<'config> Act<'config> {
     }
 
     fn set_up(&self, interface: &str, up: bool) -> Done {
-        let set = self.runtime.block_on(async {
+        let set = self.direct.runtime().block_on(async {
             let netlink = Netlink::open()?;
             netlink.set_up(interface, up).await
         });
@@ -166,8 +162,7 @@ impl<'config> Act<'config> {
     fn carry_out(&self, effect: Effect) -> Done<String> {
         use crate::model::effect::Outcome;
         let told = effect.to_string();
-        let direct = Direct::new(self.config, self.instance).map_err(|error| error.to_string())?;
-        match direct.carry_out(effect) {
+        match self.direct.carry_out(effect) {
             Ok(Outcome::Done(text)) => Ok(text),
             Ok(outcome) => Err(format!("{told}: {outcome}")),
             Err(error) => Err(format!("{told}: {error:#}")),
@@ -175,7 +170,7 @@ impl<'config> Act<'config> {
     }
 
     fn signal(&self, pid: u32, names: &[&str], signal: Signal) -> Done {
-        let _entered = self.runtime.enter();
+        let _entered = self.direct.runtime().enter();
         let process =
             Process::open(pid, names).ok_or_else(|| format!("process {pid} is another one now"))?;
         process
@@ -188,7 +183,7 @@ impl<'config> Act<'config> {
             return Ok(());
         }
         let pid = daemon.pid;
-        self.runtime.block_on(async {
+        self.direct.runtime().block_on(async {
             let process = Process::open(pid, &[KEEPALIVED])
                 .ok_or_else(|| format!("process {pid} is another one now"))?;
             process
@@ -203,7 +198,7 @@ impl<'config> Act<'config> {
     /// The process of Redis, by its own word, if it is one of this host.
     pub fn redis(&self) -> Done<u32> {
         let target = own_target(self.instance).map_err(|error| error.to_string())?;
-        let pid = self.runtime.block_on(async {
+        let pid = self.direct.runtime().block_on(async {
             let link = Link::connect(&target, self.config.health.timeout).await;
             let told = link.map_err(|error| error.to_string())?.told_pid().await;
             let pid = told.map_err(|error| error.to_string())?;
@@ -224,7 +219,7 @@ impl<'config> Act<'config> {
         let text = fs::read_to_string(file)
             .map_err(|error| format!("keepalived: {}: {error}", file.display()))?;
         let pid = text.trim().parse().unwrap_or(0);
-        let _entered = self.runtime.enter();
+        let _entered = self.direct.runtime().enter();
         let is_here = Process::open(pid, &[KEEPALIVED]).is_some() && is_running_here(KEEPALIVED);
         is_here
             .then_some(pid)

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::agent::api;
+use crate::agent::runtime::runtime;
 use crate::cli::client::Client;
 use crate::cli::render::{self, Screen};
 use crate::cli::source::{self, readable};
@@ -67,9 +68,7 @@ impl Watch {
 
 fn watched(vip: &Target, others: &[Target], over: &AtomicBool) -> Outage {
     let mut outage = Outage::default();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = runtime();
     let Ok(runtime) = runtime else { return outage };
     let mut out_since = None;
     while !over.load(Ordering::Relaxed) {

@@ -23,6 +23,7 @@ use super::act::Act;
 use super::plan::{Lock, Plan, Undo, end_of};
 use crate::agent::api::{self, DrillBegun, DrillDone};
 use crate::agent::clock::Clock;
+use crate::agent::runtime::runtime;
 use crate::cli::client::Client;
 use crate::cli::render::Problem;
 use crate::cli::source;
@@ -281,9 +282,7 @@ struct Ears {
 
 impl Ears {
     fn open() -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = runtime()?;
         let entered = runtime.enter();
         let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
         let (terminate, interrupt) = (signal(terminate)?, signal(interrupt)?);

@@ -22,6 +22,7 @@ use super::render::{Problem, counted};
 use super::{exit, source};
 use crate::agent::clock::Clock;
 use crate::agent::hands::{peer_target, vip_target};
+use crate::agent::runtime::runtime;
 use crate::config::{Config, Instance, parse_duration};
 use crate::model::drill::Drill;
 use crate::views::status::InstanceStatus;
@@ -303,9 +304,7 @@ fn drilled(
 /// Says what the keeper says, and tells it of Ctrl-C.
 fn follow(keeper: &mut Keeper, plan: &Plan, out: &mut dyn Write) -> anyhow::Result<String> {
     let mut said = keeper.said();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) = (
             signal(SignalKind::interrupt())?,
@@ -376,9 +375,7 @@ fn restore(config: &Config, out: &mut dyn Write) -> anyhow::Result<u8> {
 }
 
 fn tell_to_end(pid: u32) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     let _entered = runtime.enter();
     if let Some(keeper) = Process::open(pid, &["rha"]) {
         keeper.signal(rustix::process::Signal::TERM)?;

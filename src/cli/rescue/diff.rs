@@ -12,6 +12,7 @@ use super::super::{exit, source};
 use super::compare::{Difference, compare};
 use super::server::Private;
 use crate::agent::own_target;
+use crate::agent::runtime::runtime;
 use crate::config::{Config, Instance};
 use crate::model::redis::{Endpoint, RedisRole};
 use crate::rescue::Entry;
@@ -79,9 +80,7 @@ pub fn run(
     let known = known.filter(|name| config.instance(name).is_some());
     let instance = source::instance(&config, args.instance.as_deref().or(known))?;
     let target = target(args, &config, instance)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         tokio::select! {
             done = differ(args, entry, &target, out, err) => done,

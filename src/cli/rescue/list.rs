@@ -100,20 +100,7 @@ mod tests {
     use super::*;
 
     fn entries() -> Vec<Entry> {
-        let note = Note {
-            schema: 1,
-            instance: "redis".to_owned(),
-            node: "lvs1".to_owned(),
-            epoch: 3,
-            at: "2026-08-03T06:00:01.000123Z".to_owned(),
-            replid: "09".repeat(20),
-            offset: 98_765,
-            target: "192.168.192.161:6379".to_owned(),
-            diverged_bytes: Some(1_450),
-            keys: 12,
-            bytes: 1_187,
-            redis_version: "7.0.15".to_owned(),
-        };
+        let note = Note::sample();
         let entry = |name: &str, note| Entry {
             path: std::path::Path::new("/var/lib/rha/rescue").join(name),
             bytes: 1_187,
