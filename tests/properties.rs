@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use rha::machine::{self, State, guard};
+use rha::machine::{self, State, gate};
 use rha::model::alarm::AlarmStatus;
 use rha::model::decision::{Decision, Note};
 use rha::model::effect::Effect;
@@ -160,7 +160,7 @@ proptest! {
         for event in &events {
             let records = fold(&mut state, &mut clock, std::slice::from_ref(event));
             if records[0].decision.effects.contains(&Effect::Promote) {
-                prop_assert_eq!(guard::gate_blocker(&state), None, "{:?}", records[0]);
+                prop_assert_eq!(gate::gate_blocker(&state), None, "{:?}", records[0]);
                 prop_assert!(state.is_vrrp_master(), "{:?}", records[0]);
             }
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::drill::Drilled;
-use super::guard::gate_blocker;
+use super::gate::{self, gate_blocker};
 use super::lineage;
 use super::quorum::OwnVote;
 use super::row::{Order, Row, Standing, Trigger};
@@ -184,7 +184,7 @@ fn carry_out(state: &mut State, row: &'static Row, order: Order, draft: &mut Dra
                 draft.notes.push(Note::Blocked {
                     guard: Cow::Borrowed(guard),
                 });
-                if guard == guard::LINEAGE_INTACT {
+                if guard == gate::LINEAGE_INTACT {
                     name_lack(state, draft);
                 }
             }

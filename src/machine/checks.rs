@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::guard::{is_following, is_outranked_by};
+use super::guard::is_following;
 use super::health::Change;
 use super::lineage;
 use super::observe::Observed;
 use super::quorum;
+use super::rank::is_outranked;
 use super::row::Trigger;
 use super::state::{Peer, Stamp, State};
 use crate::model::redis::{Grade, Observation, Probe, RedisId, RedisRole};
@@ -126,26 +127,6 @@ fn partial(before: Option<(RedisId, i64)>, seen: &Observation) -> Option<(RedisI
     } else {
         before.filter(|began| *began == place)
     }
-}
-
-/// So many checks in a row show that a newer primary stays one: a Redis that was promoted by hand is made a replica by its
-/// own node meanwhile.
-const OUTRANKED: u16 = 2;
-
-fn is_outranked(state: &mut State, name: &str) -> bool {
-    let outranks = state
-        .peers
-        .get(name)
-        .is_some_and(|peer| is_outranked_by(state, peer));
-    let Some(peer) = state.peers.get_mut(name) else {
-        return false;
-    };
-    peer.outranks = if outranks {
-        peer.outranks.saturating_add(1).min(OUTRANKED)
-    } else {
-        0
-    };
-    peer.outranks == OUTRANKED
 }
 
 /// Who stands aside does so until the adverts of the primary are heard, or there is none.

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::guard::gate_blocker;
+use super::gate::gate_blocker;
 use super::state::{Peer, Stamp, State};
 use crate::model::role::Role;
 

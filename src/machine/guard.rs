@@ -1,6 +1,7 @@
-//! The named conditions of the table, and the promotion gate.
+//! The named conditions of the table.
 
-use super::flap::{self, FLAP_BUDGET};
+use super::flap::FLAP_BUDGET;
+use super::gate::gate_blocker;
 use super::health::Status;
 use super::lineage;
 use super::quorum;
@@ -8,8 +9,7 @@ use super::state::{OrderKind, Peer, State};
 use super::switchover;
 use super::tilt::NOT_TILTED;
 use crate::model::event::Deadline;
-use crate::model::redis::{Grade, Observation, RedisRole, Sign};
-use crate::model::role::Role;
+use crate::model::redis::{Grade, Observation, RedisRole};
 use crate::model::vrrp::VrrpState;
 
 /// A named condition on the state.
@@ -226,25 +226,6 @@ impl Guard {
     }
 }
 
-/// This node's Redis takes writes, and so does that of this peer, which was promoted later, out of the stream that is written
-/// here. It is the very process that followed this one: one that was restarted tells the stream of its dump file as that
-/// which it was promoted out of. And its agent does not show that somebody else made it a master.
-pub(super) fn is_outranked_by(state: &State, peer: &Peer) -> bool {
-    let decides = state.role == Role::Primary && state.paused.is_none();
-    let own = state.redis.as_ref().filter(|_| decides);
-    let other = peer
-        .observation
-        .as_ref()
-        .filter(|_| peer.serves && peer.answers());
-    let (Some(own), Some(other)) = (own, other) else {
-        return false;
-    };
-    own.role == RedisRole::Master
-        && other.replid2 == own.replid
-        && peer.follower == Some(other.run_id)
-        && !matches!(peer.sign, Some(Sign::Stands | Sign::Paused))
-}
-
 /// Each other node was looked at: its Redis is not there, or is a replica. One that is out of sight may have been promoted.
 fn is_guarded_in_vain(state: &State) -> bool {
     let is_harmless = |name: &String| {
@@ -280,94 +261,6 @@ fn is_candidate(peer: &Peer) -> bool {
     seen.is_some_and(|seen| {
         seen.role == RedisRole::Replica && !seen.loading && !seen.sync_in_progress
     })
-}
-
-/// A guard of the promotion gate: name, sentence, and whether it lets the promotion through.
-pub struct GateGuard {
-    /// The name that a blocked promotion is recorded with.
-    pub name: &'static str,
-    /// What it asks for.
-    pub asks: &'static str,
-    passes: fn(&State) -> bool,
-}
-
-/// The guard that waits for the last primary.
-pub(super) const LINEAGE_INTACT: &str = "lineage-intact";
-
-/// The promotion gate, in the order in which it is asked. The first that says no is recorded.
-pub const GATE: [GateGuard; 10] = [
-    GateGuard {
-        name: "not-paused",
-        asks: "no operator has paused automatic actions",
-        passes: |state| state.paused.is_none(),
-    },
-    GateGuard {
-        name: NOT_TILTED,
-        asks: "after a clock jump or a stall of the agent, Redis and the other nodes were looked at anew",
-        passes: |state| state.tilted.is_none(),
-    },
-    GateGuard {
-        name: "redis-ready",
-        asks: "Redis is up and its last check was answered",
-        passes: |state| {
-            let settled = state
-                .grade
-                .is_some_and(|g| g.is_ready() || g == Grade::Loading);
-            settled && state.health.status == Status::Up
-        },
-    },
-    GateGuard {
-        name: "not-loading",
-        asks: "Redis is not reading its data set from disk",
-        passes: |state| {
-            state.grade != Some(Grade::Loading)
-                && !state.redis.as_ref().is_some_and(|seen| seen.loading)
-        },
-    },
-    GateGuard {
-        name: "no-sync-in-progress",
-        asks: "Redis is not in the middle of receiving a data set: promoted then, it would be empty",
-        passes: |state| {
-            !state
-                .redis
-                .as_ref()
-                .is_some_and(|seen| seen.sync_in_progress)
-        },
-    },
-    GateGuard {
-        name: "copy-complete",
-        asks: "Redis has not lost its primary in the middle of receiving a data set",
-        passes: |state| state.partial.is_none(),
-    },
-    GateGuard {
-        name: LINEAGE_INTACT,
-        asks: "the copy here is as new as what the last primary had, or nothing better can come back",
-        passes: lineage::is_newest,
-    },
-    GateGuard {
-        name: "not-following-itself",
-        asks: "Redis was not told to follow its own address",
-        passes: |state| !follows_itself(state),
-    },
-    GateGuard {
-        name: FLAP_BUDGET,
-        asks: "this node was not promoted too often lately, or no other one could serve",
-        passes: flap::passes,
-    },
-    // The last: what else is missing here is not asked of others.
-    GateGuard {
-        name: quorum::QUORUM,
-        asks: "this node has the right to lead: the votes that are needed, where any are",
-        passes: quorum::may_lead,
-    },
-];
-
-/// The name of the first guard that shuts the promotion gate.
-#[must_use]
-pub fn gate_blocker(state: &State) -> Option<&'static str> {
-    GATE.iter()
-        .find(|guard| !(guard.passes)(state))
-        .map(|guard| guard.name)
 }
 
 /// Redis follows whom the settings say.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::apply::Draft;
-use super::guard::gate_blocker;
+use super::gate::gate_blocker;
 use super::row::Trigger;
 use super::state::{Armed, Peer, Stamp, State, arm};
 use crate::model::effect::Effect;

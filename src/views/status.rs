@@ -6,7 +6,7 @@ use super::grade::is_answer;
 use super::json::SCHEMA;
 use super::quorum::QuorumStatus;
 use super::time::rfc3339;
-use crate::machine::guard::gate_blocker;
+use crate::machine::gate::gate_blocker;
 use crate::machine::{Peer, State, lineage, quorum};
 use crate::model::effect::EffectId;
 use crate::model::redis::Observation;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::exit;
 use super::render::{Problem, ReportForm, Screen, wrap};
 use crate::config::suggest::closest;
-use crate::machine::guard::GATE;
+use crate::machine::gate::GATE;
 use crate::machine::row::Row;
 use crate::machine::switchover;
 use crate::machine::table::TABLE;

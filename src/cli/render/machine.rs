@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Screen, role_style, wrap};
 use crate::machine::RULESET;
-use crate::machine::guard::GATE;
+use crate::machine::gate::GATE;
 use crate::machine::row::{Cond, Order, Row, Trigger};
 use crate::machine::table::TABLE;
 use crate::model::role::Role;
