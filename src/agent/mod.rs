@@ -337,10 +337,8 @@ impl Agent {
             .find_map(|incoming| incoming.event.spool());
         for incoming in &batch {
             self.pilot.hands().look(&incoming.instance);
-            if self.config.quorum.is_some() {
-                // Who wants to lead must know who serves.
-                self.senses.look_at_others(&incoming.instance);
-            }
+            // Who wants to lead must know who serves.
+            self.senses.look_at_others(&incoming.instance);
         }
         self.take(batch).await;
         if let Some(position) = position.filter(|_| self.pilot.is_recording())

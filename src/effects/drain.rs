@@ -12,6 +12,10 @@ use crate::model::effect::Outcome;
 use crate::wire::netlink::Netlink;
 
 const LOOPBACK: &str = "lo";
+/// However long nobody else serves, it is kept no longer than this.
+pub(super) const MOST: Duration = Duration::from_secs(60);
+/// The kernel takes it away after this, should this process be gone; as long as it lives, that is put off.
+const LEASE: Duration = Duration::from_secs(2);
 
 /// The drain address of one VIP.
 #[derive(Debug)]
@@ -54,8 +58,12 @@ impl Drain {
         Ok(())
     }
 
-    /// Puts the address on `lo` for `hold`, counted from the last call.
-    pub(super) async fn up(&self, hold: Duration) -> Outcome {
+    /// Puts the address on `lo` for `hold`, counted from the last call, and then until `served` says that another host has it,
+    /// [`MOST`] at most: a client whose packets nobody answers comes back long after somebody does.
+    pub(super) async fn up<F>(&self, hold: Duration, served: F) -> Outcome
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let Self { vip, interface, .. } = self;
         if vip.is_ipv4() && !is_silent(interface) {
             return Outcome::Refused(format!(
@@ -66,20 +74,17 @@ impl Drain {
         }
         // The earlier timer must not end what is asked for here.
         self.disarm();
-        // A second more than the timer here, for the case that this process is gone by then.
-        let lifetime = hold + Duration::from_secs(1);
-        if let Err(error) = self.netlink.add(*vip, LOOPBACK, lifetime).await {
+        if let Err(error) = self.netlink.add(*vip, LOOPBACK, hold + LEASE).await {
             return Outcome::Failed(error.to_string());
         }
-        let (netlink, vip) = (self.netlink.clone(), *vip);
-        let timer = tokio::spawn(async move {
-            tokio::time::sleep(hold).await;
-            if let Err(error) = netlink.remove(vip, LOOPBACK).await {
-                tracing::warn!(%error, "the drain address stays: ip address del {vip} dev lo");
-            }
-        });
+        let timer = tokio::spawn(keep(self.netlink.clone(), *vip, hold, served));
         self.arm(timer.abort_handle());
-        Outcome::Done(format!("{vip} on lo for {} ms", hold.as_millis()))
+        Outcome::Done(format!("{vip} on lo for {} ms or more", hold.as_millis()))
+    }
+
+    /// Does nothing more about it: the kernel takes it away when its time is over.
+    pub(super) fn leave_it(&self) {
+        self.disarm();
     }
 
     /// Takes the address away. True if it was there.
@@ -104,6 +109,27 @@ impl Drain {
         {
             timer.abort();
         }
+    }
+}
+
+/// Keeps the address for its time, and takes it away.
+async fn keep(netlink: Netlink, vip: IpAddr, hold: Duration, served: impl Future<Output = ()>) {
+    tokio::time::sleep(hold).await;
+    let renewed = async {
+        loop {
+            if let Err(error) = netlink.add(vip, LOOPBACK, LEASE).await {
+                tracing::warn!(%error, "the drain address goes before its time");
+            }
+            tokio::time::sleep(LEASE / 2).await;
+        }
+    };
+    let over = tokio::time::timeout(MOST.saturating_sub(hold), served);
+    tokio::select! {
+        _ = over => {}
+        () = renewed => {}
+    }
+    if let Err(error) = netlink.remove(vip, LOOPBACK).await {
+        tracing::warn!(%error, "the drain address stays: ip address del {vip} dev lo");
     }
 }
 

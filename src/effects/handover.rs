@@ -24,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(1);
 /// How often.
 const RENEWAL: Duration = Duration::from_millis(300);
 /// Packets that were on their way to this host when the other one announced itself have arrived then.
-const STRAGGLERS: Duration = Duration::from_millis(20);
+pub(super) const STRAGGLERS: Duration = Duration::from_millis(20);
 
 impl Hands {
     /// Holds writes back until `to` has all of them. Where it does not get so far, they are taken again.

@@ -27,6 +27,7 @@ use crate::wire::redis::{Error, Link, SharedLink, Target};
 
 pub mod alarm;
 mod drain;
+mod elsewhere;
 mod handover;
 mod process;
 mod rescue;
@@ -255,7 +256,7 @@ impl Hands {
                 track::write(&self.config.eligible_file, i32::from(*eligible))
             }
             Effect::SetBias { bias } => track::write(&self.config.bias_file, i32::from(*bias)),
-            Effect::Drain { hold_ms } => self.drain.up(Duration::from_millis(*hold_ms)).await,
+            Effect::Drain { hold_ms } => self.drain_for(*hold_ms).await,
             Effect::RemoveVip => self.remove_vip().await,
             Effect::Promote => self.promote().await,
             Effect::Follow { target } => self.follow(target, None).await,

@@ -3,15 +3,17 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{Hands, REDIS_PATIENCE, outcome_of};
+use super::elsewhere::served;
+use super::handover::STRAGGLERS;
+use super::{Hands, REDIS_PATIENCE, drain, outcome_of};
 use crate::model::effect::Outcome;
 use crate::model::redis::Endpoint;
 use crate::wire::info::DataSet;
-use crate::wire::redis::{Error, Followed, Link};
+use crate::wire::redis::{Error, Followed, Link, Target};
 
-/// How long a replica-to-be waits, beyond the drain, until its target is somewhere else.
+/// How long a replica-to-be waits, beyond the drain address, until its target is somewhere else.
 const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(7);
 /// How often it looks.
 const ELSEWHERE_LOOK: Duration = Duration::from_millis(50);
@@ -20,7 +22,7 @@ const ELSEWHERE_LOOK: Duration = Duration::from_millis(50);
 const CATCH_UP_PATIENCE: Duration = Duration::from_millis(200);
 /// How often it looks.
 const CATCH_UP_LOOK: Duration = Duration::from_millis(1);
-/// How long the VIP is lent back while clients are dismissed: their last segments go out at once.
+/// How long the VIP is lent to `lo` at least while clients are dismissed: their last segments go out at once.
 const FAREWELL: Duration = Duration::from_millis(50);
 
 impl Hands {
@@ -34,7 +36,20 @@ impl Hands {
         }
     }
 
+    /// Keeps the VIP on `lo` until another node has it.
+    pub(super) async fn drain_for(&self, hold_ms: u64) -> Outcome {
+        let hold = Duration::from_millis(hold_ms);
+        self.drain.up(hold, served(self.others())).await
+    }
+
+    /// The Redis of every other node.
+    fn others(&self) -> Vec<Target> {
+        self.config.peers.values().cloned().collect()
+    }
+
     pub(super) async fn promote(&self) -> Outcome {
+        // Who else serves is no reason any more to dismiss clients here.
+        self.drain.leave_it();
         match self.within_patience(promote).await {
             Ok(Promotion::Confirmed) => self.open_to_writes().await,
             Ok(Promotion::Harmful(why)) => Outcome::Refused(why.to_owned()),
@@ -69,7 +84,7 @@ impl Hands {
             }
             Err(error) => return outcome_of(error),
         };
-        let patience = self.config.drain + ELSEWHERE_PATIENCE;
+        let patience = drain::MOST + ELSEWHERE_PATIENCE;
         let mut waited = Duration::ZERO;
         loop {
             match self.is_own(target).await {
@@ -80,7 +95,7 @@ impl Hands {
             if waited >= patience {
                 return Outcome::Refused(format!("{target} is an address of this host"));
             }
-            tokio::time::sleep(ELSEWHERE_LOOK).await;
+            sleep(ELSEWHERE_LOOK).await;
             waited += ELSEWHERE_LOOK;
         }
         if follows_nobody && let Err(outcome) = self.rescue(target, epoch).await {
@@ -115,23 +130,24 @@ impl Hands {
     }
 
     /// Clients that stay connected to a former master would go on reading old data from it and be refused with
-    /// every write: closed, they come back through the VIP. Where the VIP has left, nothing can be sent from
-    /// its address, and a client that only waits for an answer would never be told: so it is put on `lo` for
-    /// that moment.
+    /// every write: closed, they come back through the VIP. As that leaves, nothing can be sent from its address, and a
+    /// client that only waits for an answer would never be told: so it is lent to `lo`, until another node has it. Who
+    /// has come back meanwhile is closed then.
     async fn dismiss_clients(&self, link: &Link) {
-        let vip = self.config.vip;
-        if !self.config.drain.is_zero()
-            && matches!(self.tools.netlink.is_routed_here(vip).await, Ok(false))
-        {
-            let lent = self.drain.up(FAREWELL).await;
+        if !self.config.drain.is_zero() {
+            let (others, link) = (self.others(), link.clone());
+            let served = async move {
+                served(others).await;
+                sleep(STRAGGLERS).await;
+                kill_clients(&link).await;
+            };
+            let lent = self.drain.up(FAREWELL, served).await;
             if !lent.is_done() {
+                let vip = self.config.vip;
                 tracing::warn!(%vip, %lent, "clients that only wait are not told that it has left");
             }
         }
-        let kill = timeout(REDIS_PATIENCE, link.kill_clients());
-        if let Err(error) = kill.await.unwrap_or(Err(Error::Timeout)) {
-            tracing::warn!(%error, "clients of the former master stay connected");
-        }
+        kill_clients(link).await;
     }
 
     async fn within_patience<T, F>(&self, work: impl Fn(Link) -> F) -> Result<T, Error>
@@ -165,6 +181,13 @@ impl Hands {
             .await
             .map_err(|error| error.to_string())?;
         Ok(own.iter().any(|address| ips.contains(&address.ip)))
+    }
+}
+
+async fn kill_clients(link: &Link) {
+    let kill = timeout(REDIS_PATIENCE, link.kill_clients());
+    if let Err(error) = kill.await.unwrap_or(Err(Error::Timeout)) {
+        tracing::warn!(%error, "clients of the former master stay connected");
     }
 }
 
@@ -213,7 +236,7 @@ async fn caught_up(link: &Link) -> Result<DataSet, Error> {
     let deadline = Instant::now() + CATCH_UP_PATIENCE;
     let mut seen = link.data_set().await?;
     while seen.link_up && Instant::now() < deadline {
-        tokio::time::sleep(CATCH_UP_LOOK).await;
+        sleep(CATCH_UP_LOOK).await;
         let before = std::mem::replace(&mut seen, link.data_set().await?);
         if seen.read_offset == before.read_offset {
             break;

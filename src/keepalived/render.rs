@@ -96,7 +96,7 @@ fn global(text: &mut Text, config: &Config, node: &str) {
         text.line("vrrp_higher_prio_send_advert yes");
         text.line("vrrp_garp_master_repeat 5");
         text.line("vrrp_garp_master_delay 1");
-        text.line("vrrp_garp_master_refresh 30");
+        text.line("vrrp_garp_master_refresh 5");
         text.line("vrrp_garp_lower_prio_repeat 3");
         text.line("vrrp_garp_lower_prio_delay 1");
         text.line("# a busy host must not miss adverts (not vrrp_rt_priority: without CAP_SYS_RESOURCE a reload kills it then)");
