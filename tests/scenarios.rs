@@ -127,9 +127,14 @@ fn command(world: &mut World, line: &str) -> Result<(), String> {
 /// What is done to the world. It is told in the transcript too.
 fn fault(world: &mut World, words: &[&str]) -> Result<(), String> {
     match words {
-        ["write", keys] => {
+        ["write", keys, to @ ..] => {
             let keys = keys.parse().map_err(|_| "how many?")?;
-            let line = match world.write(keys) {
+            let written = match to {
+                [] => world.write(keys),
+                ["to", node] => world.write_to(find(world, node)?, keys),
+                _ => return Err("write COUNT, or write COUNT to NODE".to_owned()),
+            };
+            let line = match written {
                 Ok(node) => format!("-  {} takes the writes", world.nodes[node].name),
                 Err(why) => format!("-  no write: {why}"),
             };

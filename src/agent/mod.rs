@@ -266,7 +266,14 @@ impl Agent {
             Event::RedisExited { .. } => {
                 self.seen.entry(name.clone()).or_default().attached = None;
             }
-            Event::RedisProbed(_) => self.seen.entry(name.clone()).or_default().probed = event(),
+            Event::RedisProbed(_) => {
+                let seen = self.seen.entry(name.clone()).or_default();
+                let before = std::mem::replace(&mut seen.probed, event());
+                // Whether its host still has a Redis is asked next.
+                if before.and_then(|before| before.replicas()) > record.event.replicas() {
+                    self.senses.look_at_others(name);
+                }
+            }
             // keepalived hears another master, or the agent does: who of the two is to stay, their Redis tell.
             Event::PeerAdvertised { heard: true, .. } => self.senses.look_at_others(name),
             Event::VrrpNotified(Notified { notification, .. })

@@ -290,8 +290,8 @@ impl Instance {
         self.nodes.iter().filter(move |member| member.name != this)
     }
 
-    /// What the newest primary adds to its priority. Half of it, which a primary adds whose replica is
-    /// attached, outranks every node that is no primary; all of it outranks that primary.
+    /// What the newest primary adds to its priority. Half of it, which a primary adds that every other node
+    /// follows, outranks every node that is no primary; all of it outranks that primary.
     #[must_use]
     pub fn bias(&self) -> u8 {
         let priorities = || self.nodes.iter().map(|member| member.priority);

@@ -47,9 +47,16 @@ impl Hands {
         self.config.peers.values().cloned().collect()
     }
 
+    /// Where writes are taken with a replica only, Redis knows before it takes the first: the primary before may go on.
     pub(super) async fn promote(&self) -> Outcome {
         // Who else serves is no reason any more to dismiss clients here.
         self.drain.leave_it();
+        if self.config.replica_lag.is_some() {
+            let guarded = self.guard_writes(true).await;
+            if !guarded.is_done() {
+                return guarded;
+            }
+        }
         match self.within_patience(promote).await {
             Ok(Promotion::Confirmed) => self.open_to_writes().await,
             Ok(Promotion::Harmful(why)) => Outcome::Refused(why.to_owned()),
@@ -57,14 +64,8 @@ impl Hands {
         }
     }
 
-    /// What may have been left of the time when it was primary before: it wants a replica near, and holds writes back.
+    /// What may have been left of the time when it was primary before: it holds writes back.
     async fn open_to_writes(&self) -> Outcome {
-        if self.config.replica_lag.is_some() {
-            let opened = self.guard_writes(false).await;
-            if !opened.is_done() {
-                return opened;
-            }
-        }
         match self.take_again().await {
             Ok(()) => Outcome::Done(String::new()),
             Err(error) => outcome_of(error),
@@ -74,12 +75,15 @@ impl Hands {
     /// What was a master stops taking writes at once, for there is another one already. Then, as a Redis that
     /// is told to follow itself does so, silently and for ever, it waits while the target is an address of
     /// this host: the VIP that is leaving, or its drain address. What it has and the target lacks is saved before it
-    /// is told whom to follow; `epoch` is that of a Redis that has led.
+    /// is told whom to follow, if anybody; `epoch` is that of a Redis that has led.
     pub(super) async fn follow(&self, target: &Endpoint, epoch: Option<u64>) -> Outcome {
         let follows_nobody = match self.step_down(target).await {
             Ok(None) => false,
             Ok(Some(link)) => {
                 self.dismiss_clients(&link).await;
+                if *target == Endpoint::nobody() {
+                    return Outcome::Done(String::new());
+                }
                 true
             }
             Err(error) => return outcome_of(error),

@@ -63,6 +63,7 @@ impl Prober {
         let mut attached = None;
         let mut watches = JoinSet::new();
         let mut unsettled = false;
+        let mut awaits = false;
         let mut shown = None;
         let mut more = 0;
         loop {
@@ -80,10 +81,14 @@ impl Prober {
             let result = probe(&mut kept, &self.target, self.pace.timeout, self.pace.slow).await;
             let result = Probe { paced, ..result };
             if let Subject::Own(shared) = &self.subject {
-                unsettled = is_unsettled(&result);
+                let awaited = std::mem::replace(&mut awaits, awaits_first_write(&result));
+                unsettled = awaits || is_unsettled(&result);
                 shared.set(kept.clone());
                 self.attach(kept.as_ref(), &mut attached, &mut watches)
                     .await;
+                if awaited && awaits && !paced {
+                    continue;
+                }
             } else if let Some(link) = &mut kept {
                 self.read_sign(link, &mut shown).await;
             }
@@ -189,4 +194,10 @@ fn is_unsettled(probe: &Probe) -> bool {
         .observation
         .as_ref()
         .is_some_and(|seen| seen.sync_in_progress || seen.loading)
+}
+
+/// A new primary whose first write has yet to come: that is looked for often, and told when it has.
+fn awaits_first_write(probe: &Probe) -> bool {
+    let seen = probe.observation.as_ref();
+    seen.is_some_and(|seen| seen.is_untouched() && seen.replicas_online == 0)
 }

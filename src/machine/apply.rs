@@ -207,8 +207,8 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
     let switchover = state.switchover.clone();
     let (kind, effect) = match (order, switchover) {
         (Order::Promote, _) => {
-            // Nobody follows the new primary yet: its Redis is told with the promotion.
-            state.guarded = state.settings.replicated_writes.then_some(false);
+            // The one before may go on where it cannot be seen: writes are taken without a replica when it cannot.
+            state.guarded = state.settings.replicated_writes.then_some(true);
             state.unshared.get_or_insert_default();
             (OrderKind::Promote, Effect::Promote)
         }
@@ -217,17 +217,7 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
             state.guarded = Some(on);
             (OrderKind::Guard, Effect::GuardWrites { on })
         }
-        (Order::Follow, _) => {
-            let target = state.settings.follow.clone();
-            let effect = match state.has_own_writes() {
-                true => Effect::Rejoin {
-                    target,
-                    epoch: state.epoch,
-                },
-                false => Effect::Follow { target },
-            };
-            (OrderKind::Follow, effect)
-        }
+        (Order::Follow, _) => (OrderKind::Follow, follow(state)),
         (Order::Detach, _) => {
             state.lead.own = OwnVote::Withdrawing;
             let target = Endpoint::nobody();
@@ -248,6 +238,18 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
         _ => return,
     };
     draft.order(state, kind, effect);
+}
+
+fn follow(state: &State) -> Effect {
+    let (target, epoch) = (state.settings.follow.clone(), state.epoch);
+    match state.role {
+        // Nothing is overwritten: whom to follow is decided when it takes part again.
+        Role::Fenced => Effect::Follow {
+            target: Endpoint::nobody(),
+        },
+        _ if state.has_own_writes() => Effect::Rejoin { target, epoch },
+        _ => Effect::Follow { target },
+    }
 }
 
 fn name_lack(state: &State, draft: &mut Draft) {

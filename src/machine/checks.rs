@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::guard::is_following;
+use super::guard::{Guard, is_following};
 use super::health::Change;
 use super::lineage;
 use super::observe::Observed;
 use super::quorum;
-use super::rank::is_outranked;
+use super::rank::{all_follow, is_outranked, is_outranked_by_more};
 use super::row::Trigger;
 use super::state::{Peer, Stamp, State};
 use crate::model::redis::{Grade, Observation, Probe, RedisId, RedisRole};
@@ -49,11 +49,13 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
         if restarted && state.is_up() {
             return gone(state);
         }
-        if seen.role == RedisRole::Replica && seen.link_up {
-            state.linked_once = true;
-        }
-        state.partial = partial(state.partial, seen);
-        lineage::seen_here(state);
+        let began = state.partial;
+        state.partial = partial(began, seen);
+        // A synchronisation that has ended well was a link, whether or not that was seen.
+        let has_synced = began.is_some() && state.partial.is_none();
+        let was_linked = seen.role == RedisRole::Replica && (seen.link_up || has_synced);
+        state.linked_once |= was_linked;
+        lineage::seen_here(state, was_linked);
     }
     if !state.live && probe.grade == Grade::Refused {
         // Whatever ran before the agent started runs no longer: that is an exit, not a bad check.
@@ -77,16 +79,22 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
     if state.role != Role::Primary {
         return Trigger::Checked.into();
     }
-    // A newest primary has had no replica, whatever was seen while nothing was decided.
-    let had = match before {
-        Some(seen) if !state.is_newest() => seen.replicas_online,
-        _ => 0,
-    };
+    if is_outranked_by_more(state) {
+        return Trigger::Outranked.into();
+    }
+    let had = before.map_or(0, |seen| seen.replicas_online);
     match state.replicas_online().cmp(&had) {
         Ordering::Greater => Trigger::ReplicaAttached.into(),
         Ordering::Less => Trigger::ReplicaLost.into(),
+        Ordering::Equal if is_to_settle(state) => Trigger::ReplicaAttached.into(),
         Ordering::Equal => Trigger::Checked.into(),
     }
+}
+
+/// A primary that has all the others as its replicas, at the latest now.
+fn is_to_settle(state: &State) -> bool {
+    let is_followed = state.replicas_online() > 0 || state.peers_attached() > 0;
+    state.role == Role::Primary && state.awaits_replica() && is_followed && all_follow(state)
 }
 
 /// Redis has had another role, or another master, than decided for `fall` checks.
@@ -173,13 +181,14 @@ pub(super) fn peer_probed(state: &mut State, stamp: Stamp, name: &str, probe: &P
     if is_outranked(state, name) {
         return Trigger::Outranked.into();
     }
+    if state.role == Role::Primary && Guard::GuardedInVain.holds(state) {
+        return Trigger::GuardMoot.into();
+    }
     match (served, serves) {
         (true, false) => Trigger::PeerLost.into(),
         (false, true) => Trigger::PeerServes.into(),
         // An idle Redis takes up to ten seconds to tell of its replica; the replica knows at once.
-        _ if state.role == Role::Primary && state.is_newest() && state.peers_attached() > 0 => {
-            Trigger::ReplicaAttached.into()
-        }
+        _ if is_to_settle(state) => Trigger::ReplicaAttached.into(),
         _ => Observed::default(),
     }
 }

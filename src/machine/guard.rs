@@ -5,6 +5,7 @@ use super::gate::gate_blocker;
 use super::health::Status;
 use super::lineage;
 use super::quorum;
+use super::rank;
 use super::state::{OrderKind, Peer, State};
 use super::switchover;
 use super::tilt::NOT_TILTED;
@@ -103,6 +104,14 @@ pub enum Guard {
     QuorumInSight,
     /// Whose votes are needed to lead is configured.
     QuorumNeeded,
+    /// Every other node that can be asked follows this one.
+    AllFollow,
+    /// Nothing was written here since the promotion, and the primary before may have gone on.
+    EmptyHanded,
+    /// Nothing was written to the primary since it was promoted out of the stream of the copy here, which has more.
+    HasMore,
+    /// A fenced node would lead again, and has more than this primary, to which nothing was written.
+    WantedBack,
 }
 
 impl Guard {
@@ -154,6 +163,10 @@ impl Guard {
             Self::LedElsewhere => "led-elsewhere",
             Self::QuorumInSight => "quorum-in-sight",
             Self::QuorumNeeded => "quorum-needed",
+            Self::AllFollow => "all-follow",
+            Self::EmptyHanded => "empty-handed",
+            Self::HasMore => "has-more",
+            Self::WantedBack => "wanted-back",
         }
     }
 
@@ -222,6 +235,10 @@ impl Guard {
             Self::LedElsewhere => quorum::is_led_elsewhere(state),
             Self::QuorumInSight => quorum::is_in_sight(state),
             Self::QuorumNeeded => state.settings.quorum.is_some(),
+            Self::AllFollow => rank::all_follow(state),
+            Self::EmptyHanded => rank::is_empty_handed(state),
+            Self::HasMore => rank::has_more_than_primary(state),
+            Self::WantedBack => rank::is_wanted_back(state),
         }
     }
 }
@@ -243,17 +260,7 @@ fn is_guarded_in_vain(state: &State) -> bool {
 /// knows of itself, where it can be asked.
 fn is_lonely(state: &State) -> bool {
     let nodes = state.settings.peers.len();
-    let can_be_asked = |name: &String| {
-        let peer = state.peers.get(name);
-        peer.is_some_and(|peer| peer.observation.is_some())
-    };
-    let silent = state
-        .settings
-        .peers
-        .iter()
-        .filter(|name| !can_be_asked(name))
-        .count();
-    usize::from(state.replicas_online()) < nodes || state.peers_attached() + silent < nodes
+    usize::from(state.replicas_online()) < nodes || !rank::all_follow(state)
 }
 
 fn is_candidate(peer: &Peer) -> bool {

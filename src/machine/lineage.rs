@@ -93,8 +93,8 @@ pub(super) fn leads_no_more(state: &mut State) {
     }
 }
 
-/// The local Redis has said what it has.
-pub(super) fn seen_here(state: &mut State) {
+/// The local Redis has said what it has; and whether it has been a replica with a link since it was asked last.
+pub(super) fn seen_here(state: &mut State, was_linked: bool) {
     let Some(seen) = &state.redis else { return };
     let may_lead = state.role == Role::Primary || state.unshared.is_some();
     if seen.role == RedisRole::Master && may_lead {
@@ -102,7 +102,7 @@ pub(super) fn seen_here(state: &mut State) {
     }
     let holder = match (seen.role, state.role) {
         (RedisRole::Master, Role::Primary) => Some(state.settings.node.clone()),
-        (RedisRole::Replica, _) if seen.link_up => {
+        (RedisRole::Replica, _) if was_linked => {
             state.behind = None;
             state.accepted = false;
             state.unshared = None;

@@ -48,7 +48,7 @@ use crate::model::time::At;
 
 /// Version of the rules. Grows whenever the table, a guard or an order changes what is decided, so
 /// that a replay can tell "the logic changed" from "not deterministic".
-pub const RULESET: u16 = 2;
+pub const RULESET: u16 = 3;
 
 /// Folds `event` into `state` and decides. `seq` names the record that the decision will be.
 pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {

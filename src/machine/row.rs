@@ -45,6 +45,8 @@ pub enum Trigger {
     PeerServes,
     /// The other node's Redis is a master no longer.
     PeerLost,
+    /// Redis takes writes with a replica only, none is near, and no other node can have been promoted.
+    GuardMoot,
     /// Another primary is newer than this one.
     Outranked,
     /// Redis confirmed the promotion.
@@ -123,7 +125,7 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger, in the order of the table.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 56] = [
         Self::Review,
         Self::Configured,
         Self::VipArrived,
@@ -142,6 +144,7 @@ impl Trigger {
         Self::ReplicaLost,
         Self::PeerServes,
         Self::PeerLost,
+        Self::GuardMoot,
         Self::Outranked,
         Self::Promoted,
         Self::PromoteFailed,

@@ -88,12 +88,10 @@ rows! {
         "The VIP is still here but keepalived is not running: the others will take it, so it is given up.";
     "review-while-paused": Review [] if [Is(Paused)] => STAY, [],
         "Automatic actions are paused: everything stays as it is.";
-    "still-primary-unbiased": Review [Primary] if [Is(VipHere), Is(RedisUp), Is(RedisIsMaster), Is(Unbiased)] => STAY, [Eligible(true), Bias(Standing::Settled), Arm(D::Redundancy)],
-        "The VIP is here and Redis takes writes: a switchover that was begun is not gone on with.";
     "still-primary": Review [Primary] if [Is(VipHere), Is(RedisUp), Is(RedisIsMaster)] => STAY, [Eligible(true), Arm(D::Redundancy)],
         "The VIP is here and Redis takes writes, as decided before.";
     "promote-on-review": Review [] if [Is(VipHere), Is(GateOpen)] => to(Promoting),
-        [OpenIncident, Eligible(true), Bias(Standing::Newest), Promote],
+        [OpenIncident, Eligible(true), Bias(Standing::Other), Promote],
         "The VIP is here and the copy is complete: Redis is promoted.";
     "review-without-redis": Review [] if [Is(VipHere), Is(RedisDown)] => to(Fault),
         [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
@@ -131,13 +129,13 @@ rows! {
     // --- keepalived -------------------------------------------------------------------------------
     "already-leading": VipArrived [Primary, Promoting] if [] => STAY, [],
         "The VIP is served here already.";
-    "vip-while-fenced": VipArrived [Fenced] if [] => STAY, [RewriteEligible],
+    "vip-while-fenced": VipArrived [Fenced] if [Is(Ineligible)] => STAY, [RewriteEligible],
         "This node takes no part: keepalived is told again that it may not hold the VIP.";
     "vip-while-paused": VipArrived [] if [Is(Paused)] => to(Held), [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The VIP arrived while automatic actions are paused: Redis is not promoted.";
-    "promote-on-first-vip": VipArrived [] if [Is(GateOpen), Not(HasHistory)] => to(Promoting), [Promote, Bias(Standing::Newest)],
+    "promote-on-first-vip": VipArrived [] if [Is(GateOpen), Not(HasHistory)] => to(Promoting), [Promote, Bias(Standing::Other)],
         "First negotiation: the VIP came here, so this node leads.";
-    "promote-on-vip": VipArrived [] if [Is(GateOpen)] => to(Promoting), [OpenIncident, Promote, Bias(Standing::Newest)],
+    "promote-on-vip": VipArrived [] if [Is(GateOpen)] => to(Promoting), [OpenIncident, Promote, Bias(Standing::Other)],
         "The VIP arrived and the copy here is complete: Redis is promoted.";
     "claim-on-first-vip": VipArrived [] if [Is(LeadWaitedFor), Not(HasHistory)] => to(Held), [NameBlocker],
         "First negotiation: the VIP came here, and the voters are asked for the right to lead.";
@@ -203,7 +201,7 @@ rows! {
     // --- the local Redis --------------------------------------------------------------------------
     "up-while-paused": RedisRose [] if [Is(Paused)] => STAY, [],
         "Redis is up; automatic actions are paused.";
-    "promote-on-up": RedisRose [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Eligible(true), Bias(Standing::Newest), Promote],
+    "promote-on-up": RedisRose [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Eligible(true), Bias(Standing::Other), Promote],
         "Redis is up and the VIP is here: it is promoted.";
     "claim-on-up": RedisRose [] if [Is(VipHere), Is(LeadWaitedFor)] => to(Held), [OpenIncident, Eligible(true), NameBlocker],
         "Redis is up and the VIP is here: the voters are asked for the right to lead.";
@@ -237,10 +235,14 @@ rows! {
     "exit": RedisExited [] if [] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Arm(D::Unserved)],
         "Redis exited: this node cannot take the VIP.";
 
-    "gate-opened": Checked [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Newest)],
+    "gate-opened": Checked [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Other)],
         "The promotion gate has opened: Redis is promoted.";
     "stop-following-itself": Checked [Held] if [Is(VipHere), Is(FollowsItself), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow, Arm(D::Retry)],
         "Redis follows its own address: it is made to follow nobody, and can be promoted then.";
+    "fenced-with-more": Checked [Fenced] if [Is(RedisUp), Is(HasMore), Is(QuorumInSight), Is(Ineligible), Not(Paused)] => STAY, [Eligible(true)],
+        "Nothing was written to the primary since it was promoted, and the copy here has more: it is asked to hand the VIP back.";
+    "waits-with-more": Checked [Fenced] if [Is(RedisUp), Is(HasMore), Is(QuorumInSight), Not(Paused)] => STAY, [],
+        "The primary, to which nothing was written, is asked to hand the VIP back.";
     "unfenced": Checked [Fenced] if [Is(RedisUp), Is(QuorumInSight), Not(LedElsewhere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "The voters answer again, and none stands for another node: this node takes part again.";
     "unfenced-to-follow": Checked [Fenced] if [Is(RedisUp), Is(PeerServesNow), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
@@ -267,6 +269,10 @@ rows! {
         "A replica is near: from here on Redis takes writes only while one is.";
     "release-writes": Checked [Primary] if [Is(GuardedInVain), Not(RetryArmed), Not(Paused)] => STAY, [GuardWrites(false), Arm(D::Retry)],
         "No replica is near, and no other node can have been promoted: Redis takes writes without one.";
+    "hand-back": Checked [Primary] if [Is(WantedBack), Not(Yielding), Not(Paused)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
+        "Nothing was written here since the promotion, and the primary before has more: the VIP is handed back to it.";
+    "newest-primary": Checked [Primary] if [Not(EmptyHanded), Is(Unbiased), Not(Yielding), Not(Paused)] => STAY, [Bias(Standing::Newest)],
+        "Writes go on here, or no older primary can have gone on: from here on this one stays where two meet.";
     "checked": Checked [] if [] => STAY, [],
         "A check that changes nothing.";
 
@@ -284,24 +290,36 @@ rows! {
     "misconfigured": Misconfigured [] if [] => STAY, [OpenIncident, Raise(A::Misconfigured)],
         "Redis cannot save to disk and refuses writes.";
 
-    "settled": ReplicaAttached [] if [] => STAY, [Bias(Standing::Settled)],
-        "A replica is attached: who is promoted without this node outranks it.";
+    "settled": ReplicaAttached [] if [Is(AllFollow)] => STAY, [Bias(Standing::Settled)],
+        "Every other node follows: who is promoted without this one outranks it.";
+    "replica-attached": ReplicaAttached [] if [] => STAY, [],
+        "A replica is attached; another node does not follow yet, and must not outrank this one.";
     "replica-lost": ReplicaLost [] if [] => STAY, [OpenIncident, Arm(D::Redundancy)],
         "A replica went away.";
 
     // --- the other nodes --------------------------------------------------------------------------
+    "orphaned-vip-contested-without-redis": PeerServes [] if [Is(VipHere), Is(KeepalivedGone), Is(RedisDown), Not(Paused)] => STAY, [RemoveVip, Resolve(A::Unserved)],
+        "Another node's Redis takes writes, and neither keepalived nor Redis is running here: the VIP is given up.";
     "orphaned-vip-contested": PeerServes [Undecided, Primary, Promoting, Held, Fault] if [Is(VipHere), Is(KeepalivedGone), Not(Paused)] => to(Demoting),
         [OpenIncident, Bias(Standing::Other), RemoveVip, Follow, Resolve(A::Unserved)],
         "Another node's Redis takes writes, and keepalived is not running here: the VIP is given up.";
     "peer-serves": PeerServes [] if [] => STAY, [Resolve(A::Unserved)],
         "Another node's Redis takes writes: somebody serves.";
-    "peer-lost-opens-gate": PeerLost [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Newest)],
+    "peer-lost-opens-gate": PeerLost [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Other)],
         "No other node's Redis takes writes, and the promotion gate has opened: Redis is promoted.";
     "peer-lost-in-fault": PeerLost [Fault] if [] => STAY, [Arm(D::Unserved)],
         "No other node's Redis takes writes, and Redis is down here.";
     "peer-lost": PeerLost [] if [] => STAY, [],
         "The other node's Redis takes no more writes.";
 
+    "release-writes-at-once": GuardMoot [] if [Not(RetryArmed), Not(Paused)] => STAY, [GuardWrites(false), Arm(D::Retry)],
+        "No other node can have been promoted, as each says itself: Redis takes writes without a replica.";
+    "release-later": GuardMoot [] if [] => STAY, [],
+        "Redis would take writes without a replica, and an order is on its way, or automatic actions are paused.";
+
+    "step-aside-for-more": Outranked [] if [Is(EmptyHanded)] => to(Fault),
+        [OpenIncident, StandAside, Eligible(false), Bias(Standing::Other), Follow, Raise(A::TwoPrimaries), Arm(D::Unserved)],
+        "Nothing was written here since the promotion, and the primary before goes on: it stays, and this one gives the VIP up.";
     "step-aside": Outranked [] if [] => to(Fault),
         [OpenIncident, StandAside, Eligible(false), Bias(Standing::Other), Follow, Raise(A::TwoPrimaries), Arm(D::Unserved)],
         "Another node was promoted while this one served: the newer primary stays, and this one gives the VIP up.";

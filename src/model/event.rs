@@ -271,6 +271,16 @@ pub enum Event {
 }
 
 impl Event {
+    /// Replicas online, as a check of the local Redis told.
+    #[must_use]
+    pub fn replicas(&self) -> Option<u16> {
+        let Self::RedisProbed(probe) = self else {
+            return None;
+        };
+        let seen = probe.observation.as_ref();
+        seen.map(|seen| seen.replicas_online)
+    }
+
     /// The word used by `rha history --kind`, metrics and logs.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -139,11 +139,13 @@ pub enum Sign {
     Leads,
     /// It does not lead, and an operator has paused it: it would not.
     Paused,
+    /// It was fenced, has more than who leads now, and would lead again.
+    Returns,
 }
 
 impl Sign {
     /// Every sign, in stored order.
-    pub const ALL: [Self; 3] = [Self::Stands, Self::Leads, Self::Paused];
+    pub const ALL: [Self; 4] = [Self::Stands, Self::Leads, Self::Paused, Self::Returns];
 
     /// The word in history, and at the end of the channel's name.
     #[must_use]
@@ -152,6 +154,7 @@ impl Sign {
             Self::Stands => "stands",
             Self::Leads => "leads",
             Self::Paused => "paused",
+            Self::Returns => "returns",
         }
     }
 }
@@ -213,6 +216,16 @@ pub struct Observation {
     pub replicas_online: u16,
     /// Keys in all databases.
     pub keys: u64,
+}
+
+impl Observation {
+    /// A master to which nothing was written since it was promoted: it is still where it was then (`second_repl_offset` is the
+    /// first place that is not of the stream before). Its pings to replicas count as writes, for they cannot be told apart.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        let is_promoted = self.role == RedisRole::Master && self.second_offset > 0;
+        is_promoted && self.offset == self.second_offset - 1
+    }
 }
 
 /// One health check.

@@ -175,6 +175,12 @@ mod tests {
         let kept: Vec<_> = reader.records(Seq(1)).collect::<Result<_, _>>().unwrap();
         assert!(records.ends_with(&kept) && kept.len() < records.len());
         let before = &records[..records.len() - kept.len()];
+        // The rules of today order other things than those of then, and what became of these is not in it.
+        let told = |mut recovered: Recovered| {
+            let states = recovered.states.values_mut();
+            states.for_each(|state| state.orders.clear());
+            told(recovered)
+        };
         // Not made again: nothing else in the journal tells it.
         let snapshot = reader.before_first::<Recovered>().unwrap();
         assert_eq!(told(snapshot), told(folded(before)));

@@ -140,6 +140,10 @@ fn of_others(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
             Some(Sign::Leads) => write!(f, "{peer}'s agent shows that it leads"),
             Some(Sign::Stands) => write!(f, "{peer}'s agent shows that it does not lead"),
             Some(Sign::Paused) => write!(f, "{peer}'s agent shows that it is paused"),
+            Some(Sign::Returns) => write!(
+                f,
+                "{peer}'s agent shows that it was fenced, and would lead again"
+            ),
             None => write!(f, "{peer}'s agent shows nothing"),
         },
         Event::VipClaimed { by: Some(by) } => {

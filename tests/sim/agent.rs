@@ -34,6 +34,9 @@ pub struct Agent {
     pub(super) life: u64,
     attached: Option<RedisId>,
     timer: Option<u64>,
+    /// A first write had not come at the last check, and the next look for it is under way.
+    awaits: bool,
+    looks: bool,
     /// Whose adverts it hears, and since when it has heard none.
     heard: BTreeMap<usize, u64>,
     /// What the other agents showed when it last looked.
@@ -69,9 +72,11 @@ pub(super) enum Act {
         took_us: u64,
         pid: u32,
     },
+    AwaitWrite(u64),
     CheckPeer {
         life: u64,
         peer: usize,
+        paced: bool,
     },
     PeerChecked {
         life: u64,
@@ -230,9 +235,15 @@ impl World {
                 pid,
             } if life == present && ready => {
                 let probe = self.check_ended(node, grade, took_us, pid);
-                self.take(node, Event::RedisProbed(Probe { paced, ..probe }), None);
+                if !self.awaits_first_write(node, &probe) || paced {
+                    self.take(node, Event::RedisProbed(Probe { paced, ..probe }), None);
+                }
             }
-            Act::CheckPeer { life, peer } if life == present && ready => {
+            Act::AwaitWrite(life) if life == present && ready => {
+                self.nodes[node].agent.looks = false;
+                self.check_redis(node, false);
+            }
+            Act::CheckPeer { life, peer, paced } if life == present && ready => {
                 let (took_us, grade) = self.check(node, peer);
                 let done = Act::PeerChecked {
                     life,
@@ -241,7 +252,10 @@ impl World {
                     took_us,
                 };
                 self.after(took_us, Action::Agent(node, done));
-                self.after(SECOND, Action::Agent(node, Act::CheckPeer { life, peer }));
+                if paced {
+                    let next = Act::CheckPeer { life, peer, paced };
+                    self.after(SECOND, Action::Agent(node, next));
+                }
             }
             Act::PeerChecked {
                 life,
@@ -301,7 +315,11 @@ impl World {
         );
         for peer in (0..self.nodes.len()).filter(|&peer| peer != node) {
             let first = phase + 50 * MS * (peer as u64 + 1);
-            self.after(first, Action::Agent(node, Act::CheckPeer { life, peer }));
+            let paced = true;
+            self.after(
+                first,
+                Action::Agent(node, Act::CheckPeer { life, peer, paced }),
+            );
         }
         self.nodes[node].canvass = super::quorum::Canvass::default();
         self.after(MS, Action::Agent(node, Act::Canvass { life, again: true }));
@@ -380,10 +398,38 @@ impl World {
         let lines = self.nodes[node].spool.split_off(from);
         if self.nodes[node].agent.ready && !lines.is_empty() {
             self.nudge(node);
+            self.look_at_others(node);
         }
         for line in lines {
             self.nodes[node].spool.push(line.clone());
             self.take(node, Event::VrrpNotified(line), None);
+        }
+    }
+
+    /// A new primary's first write is looked for often. True where it was awaited before, and has not come.
+    fn awaits_first_write(&mut self, node: usize, probe: &Probe) -> bool {
+        let seen = probe.observation.as_ref();
+        let awaits = seen.is_some_and(|seen| seen.is_untouched() && seen.replicas_online == 0);
+        let agent = &mut self.nodes[node].agent;
+        let awaited = std::mem::replace(&mut agent.awaits, awaits);
+        if awaits && !std::mem::replace(&mut agent.looks, true) {
+            let life = agent.life;
+            self.after(50 * MS, Action::Agent(node, Act::AwaitWrite(life)));
+        }
+        awaited && awaits
+    }
+
+    /// At once, and again: the other one may be told of it a moment later.
+    fn look_at_others(&mut self, node: usize) {
+        let life = self.nodes[node].agent.life;
+        for peer in (0..self.nodes.len()).filter(|&peer| peer != node) {
+            for look in 0..4 {
+                let paced = false;
+                self.after(
+                    look * 50 * MS,
+                    Action::Agent(node, Act::CheckPeer { life, peer, paced }),
+                );
+            }
         }
     }
 
@@ -480,6 +526,9 @@ impl World {
     fn tell_advertised(&mut self, node: usize, peer: usize, heard: bool) {
         let peer = self.nodes[peer].name.clone();
         self.inform(node, 0, Event::PeerAdvertised { peer, heard });
+        if heard {
+            self.look_at_others(node);
+        }
     }
 
     fn timer_rings(&mut self, node: usize) {

@@ -255,13 +255,20 @@ impl World {
                     }
                 }
             }
-            _ => self.replicaof_no_one(node),
+            _ => self.promote(node),
         };
         let outcome = match done {
             Ok(()) => Outcome::Done(String::new()),
             Err(why) => Outcome::Refused(why),
         };
         self.after(takes, ends(outcome));
+    }
+
+    fn promote(&mut self, node: usize) -> Result<(), String> {
+        self.replicaof_no_one(node)?;
+        let guarded = self.nodes[node].settings.replicated_writes;
+        self.nodes[node].redis.guarded |= guarded;
+        Ok(())
     }
 
     /// One half of a switchover; `None` while it waits for the other node.

@@ -186,6 +186,11 @@ impl World {
     /// What the client sees.
     pub fn write(&mut self, keys: u64) -> Result<usize, String> {
         let node = self.client_node().ok_or("nobody answers at the VIP")?;
+        self.write_to(node, keys)
+    }
+
+    /// A client that is connected to that node, on whatever side it is.
+    pub fn write_to(&mut self, node: usize, keys: u64) -> Result<usize, String> {
         let name = self.nodes[node].name.clone();
         let redis = &mut self.nodes[node].redis;
         if !redis.running {
@@ -231,7 +236,6 @@ impl World {
             redis.offset = 0;
         }
         redis.role = RedisRole::Master;
-        redis.guarded = false;
         redis.master = None;
         redis.link = Link::Down;
         redis.replid2 = std::mem::replace(&mut redis.replid, replid);

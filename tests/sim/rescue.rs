@@ -40,7 +40,8 @@ impl World {
             return Some(Err(why));
         }
         let host = &self.nodes[node];
-        if !steps_down || host.redis.keys == 0 || !host.redis.running {
+        let is_over = *target == nobody() || host.redis.keys == 0 || !host.redis.running;
+        if !steps_down || is_over {
             return Some(self.replicaof(node, target.clone()));
         }
         let from = self

@@ -90,6 +90,13 @@ pub fn ask(address: Ipv4Addr, words: &[&str]) -> anyhow::Result<Value> {
     answer.with_context(|| format!("Redis at {redis}: {}", words.join(" ")))
 }
 
+/// The value of a setting (`CONFIG GET`).
+pub fn setting(address: Ipv4Addr, name: &str) -> anyhow::Result<String> {
+    let answer = ask(address, &["CONFIG", "GET", name])?;
+    let pair: (String, String) = redis::from_redis_value(answer)?;
+    Ok(pair.1)
+}
+
 /// Writes a key and asks how many replicas acknowledge it. `state=online` in INFO is not enough: after a
 /// diskless full sync Redis sends a replica nothing before its first acknowledgement, up to a second later.
 pub fn replicated_to(address: Ipv4Addr, wanted: usize) -> anyhow::Result<usize> {

@@ -139,9 +139,10 @@ pub(super) const RULES: &[Text] = &[
                copy was put aside).",
     },
     Text {
-        names: &["step-aside"],
-        means: "Two nodes served at once, since VRRP did not pass between them. This one is the older primary and gives way, so that \
-                writes go to one place. What it took since the other was promoted is lost to the service.",
+        names: &["step-aside", "step-aside-for-more"],
+        means: "Two nodes served at once, since VRRP did not pass between them. The older primary gives way, so that writes go to one \
+                place, and what it took since the other was promoted is saved (rha rescue); but where nobody wrote to the newer one, \
+                that one gives way, and nothing is lost.",
         todo: "Find what drops VRRP (protocol 112, or 224.0.0.18 with multicast) between the nodes: a firewall, a switch, another \
                virtual_router_id. tcpdump -ni IFACE proto 112 on both. It takes part again when it hears the other's adverts.",
     },
@@ -214,6 +215,7 @@ pub(super) const RULES: &[Text] = &[
             "orphaned-vip-at-run",
             "orphaned-vip-at-run-without-redis",
             "orphaned-vip-contested",
+            "orphaned-vip-contested-without-redis",
         ],
         means: "keepalived died and left the VIP on the interface, while another node takes it: rha removes it here, or both would \
                 answer for it.",
@@ -221,13 +223,7 @@ pub(super) const RULES: &[Text] = &[
     },
     // --- a switchover ------------------------------------------------------------------------------
     Text {
-        names: &[
-            "switchover",
-            "writes-held",
-            "let-go",
-            "yielding",
-            "still-primary-unbiased",
-        ],
+        names: &["switchover", "writes-held", "let-go", "yielding"],
         means: "A switchover is under way: writes wait until the other node has all of them, then the VIP and the clients go there. \
                 Each half has a time limit, and writes are taken again where it runs out.",
         todo: "Nothing. rha switchover prints how it ended; rha status shows who leads.",
@@ -279,7 +275,10 @@ pub(super) const RULES: &[Text] = &[
             "replica-lost",
             "redundant",
             "settled",
+            "replica-attached",
             "release-writes",
+            "release-writes-at-once",
+            "release-later",
             "guard-writes",
         ],
         means: "How many copies follow the primary: with none, the next fault of this node has no node to go to. With \

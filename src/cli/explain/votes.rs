@@ -59,4 +59,17 @@ pub(super) const RULES: &[Text] = &[
                 operator says that this one leads.",
         todo: "If it stays fenced: rha explain quorum.",
     },
+    Text {
+        names: &["fenced-with-more", "waits-with-more", "hand-back"],
+        means: "A primary was cut off and fenced, another node was promoted by right, and nobody wrote to that one. The old primary has \
+                all that it has, and more: so it is given the VIP back, and no write is lost.",
+        todo: "Nothing, if the old primary leads again in rha status. Else it follows as soon as somebody writes to the new one, and what \
+               it has is saved: rha rescue list.",
+    },
+    Text {
+        names: &["newest-primary"],
+        means: "After a partition two nodes may have the VIP, and the higher VRRP priority keeps it. Who was promoted later has it, as \
+                soon as something was written to it. Until then it is the primary before, where clients may have gone on.",
+        todo: "Nothing. If both took writes, what the older one took is saved as they meet: rha rescue list.",
+    },
 ];

@@ -41,10 +41,11 @@ impl State {
         self.redis.as_ref().map_or(0, |seen| seen.replicas_online)
     }
 
-    /// It outranks every other primary: none of its replicas has attached since it was promoted.
+    /// None of its replicas has been seen to attach since it was promoted.
     #[must_use]
-    pub fn is_newest(&self) -> bool {
-        self.settings.bias > 0 && self.bias == Some(self.settings.bias)
+    pub fn awaits_replica(&self) -> bool {
+        let is_settled = self.bias == Some(self.settings.bias / 2);
+        self.settings.bias > 0 && !is_settled && self.switchover.is_none()
     }
 
     /// Some node has led, as far as this one knows.
@@ -106,6 +107,7 @@ impl State {
         match self.role {
             Role::Promoting | Role::Primary => Sign::Leads,
             _ if self.paused.is_some() => Sign::Paused,
+            Role::Fenced if self.eligible == Some(true) => Sign::Returns,
             _ => Sign::Stands,
         }
     }

@@ -5,7 +5,7 @@ use super::*;
 // As in the table itself.
 #[rustfmt::skip]
 rows! {
-    "lead-gained": LeadGained [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Newest)],
+    "lead-gained": LeadGained [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Other)],
         "This node has the right to lead: Redis is promoted.";
     "lead-gained-late": LeadGained [] if [] => STAY, [],
         "This node has the right to lead, and something else is missing.";

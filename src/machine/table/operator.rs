@@ -7,13 +7,13 @@ rows! {
     // --- look before you act ----------------------------------------------------------------------
     "tilted": Tilted [] if [] => STAY, [],
         "A clock jumped or the agent stood still: what was known is old, and nothing is promoted until everything was looked at anew.";
-    "promote-after-tilt": TiltOver [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Newest)],
+    "promote-after-tilt": TiltOver [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Other)],
         "Everything was looked at anew, and the VIP is here: Redis is promoted.";
     "hold-after-tilt": TiltOver [Held] if [Is(VipHere), Not(GateWaits), Not(CopyUnfit)] => STAY, [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "Everything was looked at anew, and the promotion gate is shut.";
     "tilt-over": TiltOver [] if [] => STAY, [],
         "Everything was looked at anew, or long enough nothing was done: automatic actions go on.";
-    "lead-though-flapping": FlapWaitDue [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, Promote, Bias(Standing::Newest)],
+    "lead-though-flapping": FlapWaitDue [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, Promote, Bias(Standing::Other)],
         "This node was promoted too often lately, but the VIP stayed here and nobody took over: Redis is promoted.";
     "flap-wait-moot": FlapWaitDue [] if [] => STAY, [],
         "The wait for another node to take over is over.";
@@ -33,7 +33,7 @@ rows! {
         "An operator asked for a promotion, and this node leads already: Redis takes writes also without a replica.";
     "force-moot": ForceAsked [Promoting] if [] => STAY, [],
         "An operator asked for a promotion, which is under way.";
-    "forced": ForceAsked [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
+    "forced": ForceAsked [] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Other)],
         "An operator said that the copy here leads, although it may be older.";
     "force-unfenced": ForceAsked [Fenced] if [Is(RedisUp), Not(Paused)] => to(Demoting), [OpenIncident, Eligible(true), Follow],
         "An operator said that this node leads: it takes part again, and is promoted when the VIP comes.";
@@ -49,7 +49,7 @@ rows! {
         "An operator asked for Redis to be stopped.";
     "restart-asked": RestartAsked [] if [] => STAY, [StopRedis, StartRedis],
         "An operator asked for Redis to be restarted.";
-    "ack-opens-gate": Acked [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Newest)],
+    "ack-opens-gate": Acked [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [Promote, Bias(Standing::Other)],
         "An operator took notice, and the VIP is here: Redis is promoted.";
     "acked": Acked [] if [] => STAY, [],
         "An operator took notice: promotions are counted anew, and what is out is not said again.";

@@ -55,7 +55,7 @@ rows! {
         "Another node serves as well as this one.";
     "conflict-over": ConflictDue [] if [] => STAY, [],
         "Only one node serves.";
-    "promote-older": LastPrimaryDue [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Newest)],
+    "promote-older": LastPrimaryDue [Held] if [Is(VipHere), Is(GateOpen)] => to(Promoting), [OpenIncident, NameLack, Promote, Bias(Standing::Other)],
         "The last primary did not come back in time: the copy here is promoted, although it may be older.";
     "last-primary-waited-for": LastPrimaryDue [] if [] => STAY, [],
         "The last primary did not come back in time: the copy here may lead.";

@@ -123,17 +123,18 @@ mod tests {
 
     #[test]
     fn signs_are_read() {
-        let read = |counts: [i64; 3]| {
+        let read = |counts: [i64; 4]| {
             let parts = counts
                 .into_iter()
                 .flat_map(|count| [Value::BulkString(b"rha:x".to_vec()), Value::Int(count)]);
             shown(&Value::Array(parts.collect()))
         };
-        assert_eq!(read([0, 0, 0]), None);
-        assert_eq!(read([1, 0, 0]), Some(Sign::Stands));
-        assert_eq!(read([1, 1, 0]), Some(Sign::Leads));
-        assert_eq!(read([0, 2, 1]), Some(Sign::Leads));
-        assert_eq!(read([1, 0, 1]), Some(Sign::Paused));
+        assert_eq!(read([0, 0, 0, 0]), None);
+        assert_eq!(read([1, 0, 0, 0]), Some(Sign::Stands));
+        assert_eq!(read([1, 1, 0, 0]), Some(Sign::Leads));
+        assert_eq!(read([0, 2, 1, 0]), Some(Sign::Leads));
+        assert_eq!(read([1, 0, 1, 0]), Some(Sign::Paused));
+        assert_eq!(read([1, 0, 0, 1]), Some(Sign::Returns));
         assert_eq!(shown(&Value::Nil), None);
     }
 }

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use crate::clock::wait_for;
 use crate::host::{Host, Service};
-use crate::plan::INTERFACE;
+use crate::plan::{INTERFACE, PORT};
 use crate::redis_view;
 use crate::run::{checked, in_netns, ip};
 
@@ -27,6 +27,23 @@ impl Host {
     /// A command to its Redis.
     pub fn tell_redis(&self, words: &[&str]) -> anyhow::Result<()> {
         redis_view::ask(self.address, words).map(drop)
+    }
+
+    /// A client on this host writes one key to its Redis, which must take it.
+    pub fn write_locally(&self) -> anyhow::Result<()> {
+        let mut client = in_netns(&self.name, "redis-cli");
+        client.args(["-e", "-p", &PORT.to_string(), "SET", "lab:local", "1"]);
+        checked(&mut client).map(drop)
+    }
+
+    /// From now on writes are taken only with a replica.
+    pub fn replicate_writes(&self) -> anyhow::Result<()> {
+        let section = "[[alarm.sink]]";
+        let config = fs::read_to_string(self.paths.config())?;
+        ensure!(config.contains(section), "rha.toml has no {section}");
+        let wanted = format!("[failover]\nreplicated_writes = true\n\n{section}");
+        fs::write(self.paths.config(), config.replacen(section, &wanted, 1))?;
+        self.send(Service::Agent, Signal::HUP)
     }
 
     /// Does the process live that Redis' pidfile names? A killed Redis leaves the file behind.

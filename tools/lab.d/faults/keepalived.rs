@@ -47,7 +47,7 @@ fn start_again(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.primary_host().start(Service::Keepalived)
 }
 
-/// What has just returned has no copy yet: whoever promotes it loses everything.
+/// What has just returned has no copy yet: whoever promotes it loses everything. Nobody serves until the heir is back.
 pub fn stop_as_other_returns(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let (returning, heir) = (scene.primary, scene.replica);
     scene.primary_host().kill_redis()?;
@@ -61,7 +61,10 @@ pub fn stop_as_other_returns(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     (scene.primary, scene.replica) = (heir, returning);
     scene.begins();
     scene.primary_host().stop(Service::Keepalived)?;
-    start_again(scene)
+    scene.lasts(WHILE);
+    scene.primary_host().start(Service::Keepalived)?;
+    scene.lasts(WHILE);
+    Ok(())
 }
 
 /// Its parent starts another.

@@ -15,6 +15,7 @@ mod network;
 mod promise;
 mod quorum;
 mod redis;
+mod replicated;
 mod report;
 mod restart;
 mod round;

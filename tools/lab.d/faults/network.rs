@@ -58,6 +58,18 @@ pub fn partition_replica(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     partition(scene, replica)
 }
 
+/// Clients are on both sides: one writes to the replica, which has been promoted.
+pub fn partition_both_written(scene: &mut Scene<'_>) -> anyhow::Result<()> {
+    scene.begins();
+    scene.replica_host().partition(true)?;
+    scene.lasts(CUT / 2);
+    scene.replica_host().write_locally()?;
+    scene.lasts(CUT / 2);
+    scene.replica_host().partition(false)?;
+    scene.lasts(WHILE);
+    Ok(())
+}
+
 fn partition(scene: &mut Scene<'_>, away: usize) -> anyhow::Result<()> {
     scene.begins();
     scene.world.hosts[away].partition(true)?;

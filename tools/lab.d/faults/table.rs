@@ -9,7 +9,9 @@ use super::promise::{
     UNDISTURBED, UNSENT,
 };
 use super::scene::Scene;
-use super::{agent, both, busy, keepalived, network, quorum, redis, restart, switchover};
+use super::{
+    agent, both, busy, keepalived, network, quorum, redis, replicated, restart, switchover,
+};
 use crate::voters::Quorum;
 
 /// One fault.
@@ -136,8 +138,10 @@ static TABLE: &[Fault] = &[
     pair("partition-primary", "The primary is cut off for 4 s, its carrier stays; the client is with the replica.",
         Promise { two_masters_ms: CUT_MS, two_vips_ms: CUT_MS, alarms: (1, 3), ..SILENT_FAILOVER }, network::partition_primary),
     pair("partition-replica", "The replica is cut off for 4 s, its carrier stays; the client is with the primary.",
-        Promise { lost: Loss::Any("two nodes have no majority: the newer primary stays"), two_masters_ms: CUT_MS, two_vips_ms: CUT_MS,
-            alarms: (0, 3), primary: Primary::Any, ..SILENT_FAILOVER }, network::partition_replica),
+        CUT_WITH_CLIENTS, network::partition_replica),
+    pair("partition-both-written", "The replica is cut off for 4 s, and promoted; the client is with the primary, and another one writes to the new one.",
+        Promise { lost: Loss::Any("two nodes have no majority: the newer primary stays, if it was written to"), unrescued: Loss::Nothing,
+            alarms: (1, 3), primary: Primary::Other, ..CUT_WITH_CLIENTS }, network::partition_both_written),
     pair("replica-hears-no-vrrp", "VRRP from the primary does not reach the replica for 5 s; everything else does.",
         CONFLICT, network::replica_hears_no_vrrp),
     pair("primary-hears-no-vrrp", "VRRP from the replica does not reach the primary for 5 s; everything else does.",
@@ -152,15 +156,15 @@ static TABLE: &[Fault] = &[
     pair("kill-keepalived-parent", "kill -9 of the primary's keepalived; its VRRP process says goodbye.",
         Promise { alarms: (1, 2), ..GOODBYE }, keepalived::kill_parent),
     pair("kill-keepalived-child", "kill -9 of the primary's VRRP process; keepalived starts another.",
-        Promise { alarms: (0, 2), primary: Primary::Any, ..SILENT_FAILOVER }, keepalived::kill_child),
+        Promise { two_masters_ms: 300, two_vips_ms: 1_200, alarms: (0, 2), primary: Primary::Any, ..SILENT_FAILOVER }, keepalived::kill_child),
     pair("stop-keepalived", "keepalived is stopped on the primary, and started again 3 s later.",
         GOODBYE, keepalived::stop),
-    pair("stop-as-other-returns", "keepalived is stopped on an heir at the moment at which the old primary, empty, may have the VIP again.",
-        Promise { outage_ms: 5_000, alarms: (1, 4), primary: Primary::Any, ..GOODBYE }, keepalived::stop_as_other_returns),
+    pair("stop-as-other-returns", "keepalived is stopped for 3 s on an heir at the moment at which the old primary, empty, may have the VIP again: nobody else has the data.",
+        Promise { outage_ms: 10_000, alarms: (1, 4), primary: Primary::Any, ..GOODBYE }, keepalived::stop_as_other_returns),
     pair("reload-keepalived", "keepalived reads its configuration again on both hosts (SIGHUP).",
         UNDISTURBED, keepalived::reload),
     pair("freeze-keepalived", "The primary's keepalived stands still for 3 s (SIGSTOP), the VIP on its interface.",
-        CONFLICT, keepalived::freeze),
+        Promise { two_vips_ms: 3_500, ..CONFLICT }, keepalived::freeze),
     pair("freeze-young-primary", "keepalived stands still on a primary that has just taken over, as its replica comes back, until that has taken over from it.",
         Promise { alarms: (1, 6), primary: Primary::Other, ..CONFLICT }, keepalived::freeze_young),
     pair("vip-removed", "Somebody removes the VIP from the primary's interface.",
@@ -202,6 +206,17 @@ static TABLE: &[Fault] = &[
         Promise { two_masters_ms: CUT_MS, two_vips_ms: CUT_MS, alarms: (1, 3), ..SILENT_FAILOVER }, network::partition_primary).of_three(),
     pair("three-host-gone", "Three hosts: all processes of the primary's host end at once; 5 s later it boots.",
         Promise { unrescued: MEMORY, ..SILENT_FAILOVER }, network::host_gone).of_three(),
+    // --- writes are taken only with a replica (replicated_writes) ------------------------------------
+    pair("replicated-kill-primary-redis", "kill -9 of the primary's Redis; its host says that nothing runs there, so that the other one needs no replica.",
+        FAILOVER, replicated::kill_primary).spoiling(),
+    pair("replicated-kill-replica-redis", "kill -9 of the replica's Redis; its host says that nothing runs there, so that the primary goes on.",
+        Promise { outage_ms: 1_500, ..UNDISTURBED }, replicated::kill_replica).spoiling(),
+    pair("replicated-partition-replica", "The replica is cut off for 4 s; the primary, with the client, takes writes for 2 s more.",
+        Promise { outage_ms: 5_500, two_masters_ms: 0, ..CUT_WITH_CLIENTS }, replicated::partition_replica).spoiling(),
+    pair("replicated-partition-primary", "The primary is cut off for 4 s; the client is with the replica, which takes no writes either.",
+        Promise { outage_ms: 7_500, two_masters_ms: 0, ..CUT_WITH_CLIENTS }, replicated::partition_primary).spoiling(),
+    pair("replicated-host-gone", "All processes of the primary's host end at once; 4 s later an operator says that the other one leads.",
+        Promise { outage_ms: 7_000, unrescued: MEMORY, ..SILENT_FAILOVER }, replicated::host_gone).spoiling(),
     // --- with a quorum ------------------------------------------------------------------------------
     pair("quorum-clean-failover", "etcd: kill -9 of the primary's Redis; its node gives the lead back, and the other one takes it.",
         FAILOVER, redis::kill_primary).with(Quorum::Etcd),
@@ -225,15 +240,21 @@ static TABLE: &[Fault] = &[
         Promise { alarms: (0, 2), ..UNDISTURBED }, quorum::voters_down).with(Quorum::Witness),
 ];
 
+/// The replica is cut off and promoted, and nobody writes to it: the primary stays, with all that it has.
+const CUT_WITH_CLIENTS: Promise = Promise {
+    two_masters_ms: CUT_MS,
+    two_vips_ms: CUT_MS,
+    alarms: (0, 3),
+    ..UNDISTURBED
+};
+
 /// The primary that is cut off takes writes until its lease counts no more, two thirds of 3 s; the other one is promoted when it
-/// is over. Never both at once.
+/// is over. Never both at once. Nobody writes to that one, so that it hands the VIP back when they meet.
 const CUT_OFF: Promise = Promise {
-    // The client is on the wrong side for 12 s, and its kernel repeats what was lost after up to a minute.
-    outage_ms: 75_000,
-    lost: Loss::Any("acknowledged on the side of the minority before it was fenced, 2 s"),
+    // The client is on the wrong side for 12 s, and its kernel repeats what was lost at growing intervals.
+    outage_ms: 20_000,
     two_vips_ms: 3_000,
-    alarms: (1, 3),
-    primary: Primary::Other,
+    alarms: (1, 4),
     ..UNDISTURBED
 };
 
