@@ -109,11 +109,11 @@ pub(super) fn is_wanted_back(state: &State) -> bool {
     own(state).is_some_and(wants)
 }
 
-/// The Redis here, where it takes writes because this node leads, and nobody has paused that.
+/// The Redis here, where it takes writes because this node leads, nobody has paused that, and it does not give way already.
 fn own(state: &State) -> Option<&Observation> {
     let decides = state.role == Role::Primary && state.paused.is_none();
-    let own = state.redis.as_ref().filter(|_| decides);
-    own.filter(|own| own.role == RedisRole::Master)
+    let own = state.redis.as_ref();
+    own.filter(|own| decides && state.switchover.is_none() && own.role == RedisRole::Master)
 }
 
 fn answer(peer: &Peer) -> Option<&Observation> {
