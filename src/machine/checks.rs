@@ -7,7 +7,7 @@ use super::health::Change;
 use super::lineage;
 use super::observe::Observed;
 use super::quorum;
-use super::rank::{all_follow, is_outranked, is_outranked_by_more};
+use super::rank::{all_have_followed, is_outranked, is_outranked_by_more};
 use super::row::Trigger;
 use super::state::{Peer, Stamp, State};
 use crate::model::redis::{Grade, Observation, Probe, RedisId, RedisRole};
@@ -93,8 +93,7 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
 
 /// A primary that has all the others as its replicas, at the latest now.
 fn is_to_settle(state: &State) -> bool {
-    let is_followed = state.replicas_online() > 0 || state.peers_attached() > 0;
-    state.role == Role::Primary && state.awaits_replica() && is_followed && all_follow(state)
+    state.role == Role::Primary && state.awaits_replica() && all_have_followed(state)
 }
 
 /// Redis has had another role, or another master, than decided for `fall` checks.

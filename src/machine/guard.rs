@@ -104,8 +104,8 @@ pub enum Guard {
     QuorumInSight,
     /// Whose votes are needed to lead is configured.
     QuorumNeeded,
-    /// Every other node that can be asked follows this one.
-    AllFollow,
+    /// Every other node has followed this one since it was promoted.
+    AllHaveFollowed,
     /// Nothing was written here since the promotion, and the primary before may have gone on.
     EmptyHanded,
     /// Nothing was written to the primary since it was promoted out of the stream of the copy here, which has more.
@@ -163,7 +163,7 @@ impl Guard {
             Self::LedElsewhere => "led-elsewhere",
             Self::QuorumInSight => "quorum-in-sight",
             Self::QuorumNeeded => "quorum-needed",
-            Self::AllFollow => "all-follow",
+            Self::AllHaveFollowed => "all-have-followed",
             Self::EmptyHanded => "empty-handed",
             Self::HasMore => "has-more",
             Self::WantedBack => "wanted-back",
@@ -235,7 +235,7 @@ impl Guard {
             Self::LedElsewhere => quorum::is_led_elsewhere(state),
             Self::QuorumInSight => quorum::is_in_sight(state),
             Self::QuorumNeeded => state.settings.quorum.is_some(),
-            Self::AllFollow => rank::all_follow(state),
+            Self::AllHaveFollowed => rank::all_have_followed(state),
             Self::EmptyHanded => rank::is_empty_handed(state),
             Self::HasMore => rank::has_more_than_primary(state),
             Self::WantedBack => rank::is_wanted_back(state),

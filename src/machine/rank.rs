@@ -70,6 +70,22 @@ pub(super) fn all_follow(state: &State) -> bool {
     state.peers_attached() >= known
 }
 
+/// Every other node that can be asked has followed this one since it was promoted: it does, or was itself promoted out of this
+/// stream. (The local Redis tells how many replicas it has, which may be others than these nodes.)
+pub(super) fn all_have_followed(state: &State) -> bool {
+    let Some(own) = &state.redis else {
+        return false;
+    };
+    let has_followed = |seen: &Observation| match seen.role {
+        RedisRole::Replica => seen.link_up && seen.replid == own.replid,
+        RedisRole::Master => seen.replid2 == own.replid,
+    };
+    let seen = |name: &String| state.peers.get(name)?.observation.as_ref();
+    let known: Vec<&Observation> = state.settings.peers.iter().filter_map(seen).collect();
+    let is_followed = state.replicas_online() > 0 || !known.is_empty();
+    is_followed && known.into_iter().all(has_followed)
+}
+
 /// Nothing was written here since the promotion, and the primary before may have gone on: it is out of sight, or serves.
 pub(super) fn is_empty_handed(state: &State) -> bool {
     let Some(own) = own(state).filter(|own| own.is_untouched()) else {

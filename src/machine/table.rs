@@ -245,7 +245,7 @@ rows! {
         "The primary, to which nothing was written, is asked to hand the VIP back.";
     "unfenced": Checked [Fenced] if [Is(RedisUp), Is(QuorumInSight), Not(LedElsewhere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "The voters answer again, and none stands for another node: this node takes part again.";
-    "unfenced-to-follow": Checked [Fenced] if [Is(RedisUp), Is(PeerServesNow), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+    "unfenced-to-follow": Checked [Fenced] if [Is(RedisUp), Is(PeerServesNow), Not(HasMore), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "Another node is seen to serve: this one follows it.";
     "fenced-master": Checked [Fenced] if [Is(Answers), Is(RedisIsMaster), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow, Arm(D::Retry)],
         "Redis takes writes and may not: it is told to follow at once.";
@@ -290,10 +290,10 @@ rows! {
     "misconfigured": Misconfigured [] if [] => STAY, [OpenIncident, Raise(A::Misconfigured)],
         "Redis cannot save to disk and refuses writes.";
 
-    "settled": ReplicaAttached [] if [Is(AllFollow)] => STAY, [Bias(Standing::Settled)],
-        "Every other node follows: who is promoted without this one outranks it.";
+    "settled": ReplicaAttached [] if [Is(AllHaveFollowed)] => STAY, [Bias(Standing::Settled)],
+        "Every other node has followed: who is promoted without this one outranks it.";
     "replica-attached": ReplicaAttached [] if [] => STAY, [],
-        "A replica is attached; another node does not follow yet, and must not outrank this one.";
+        "A replica is attached; another node has not followed yet, and must not outrank this one.";
     "replica-lost": ReplicaLost [] if [] => STAY, [OpenIncident, Arm(D::Redundancy)],
         "A replica went away.";
 

@@ -5,6 +5,7 @@ use super::flap;
 use super::guard::Guard;
 use super::lineage;
 use super::quorum::{self, OwnVote};
+use super::rank;
 use super::state::{Stamp, State, arm};
 use crate::model::alarm::AlarmKind;
 use crate::model::event::Deadline;
@@ -68,7 +69,11 @@ fn watch_lead(state: &mut State, stamp: Stamp) {
     let waits = state.role == Role::Held && quorum::is_waited_for(state) && !is_said;
     let unheld = quorum::is_unheld(state);
     let in_ms = if unheld { ttl_ms } else { 2 * ttl_ms };
-    run(state, stamp, Deadline::Lead, unheld || waits, in_ms);
+    let would_return = state.role == Role::Fenced
+        && rank::has_more_than_primary(state)
+        && !quorum::is_in_sight(state);
+    let is_so = unheld || waits || would_return;
+    run(state, stamp, Deadline::Lead, is_so, in_ms);
     if state.lead.own != OwnVote::Withdrawn {
         let is_so = quorum::is_to_withdraw(state);
         run(state, stamp, Deadline::OwnVote, is_so, WITHDRAW_MS);

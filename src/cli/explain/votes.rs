@@ -60,7 +60,12 @@ pub(super) const RULES: &[Text] = &[
         todo: "If it stays fenced: rha explain quorum.",
     },
     Text {
-        names: &["fenced-with-more", "waits-with-more", "hand-back"],
+        names: &[
+            "fenced-with-more",
+            "waits-with-more",
+            "hand-back",
+            "lead-out-of-sight",
+        ],
         means: "A primary was cut off and fenced, another node was promoted by right, and nobody wrote to that one. The old primary has \
                 all that it has, and more: so it is given the VIP back, and no write is lost.",
         todo: "Nothing, if the old primary leads again in rha status. Else it follows as soon as somebody writes to the new one, and what \

@@ -23,7 +23,7 @@ fn phrase(guard: Guard) -> &'static str {
         Guard::LedElsewhere => "a voter stands for another node",
         Guard::QuorumInSight => "so many voters answer that they could give the right to lead",
         Guard::QuorumNeeded => "votes are needed to lead ([quorum])",
-        Guard::AllFollow => "every other node that can be asked follows this one",
+        Guard::AllHaveFollowed => "every other node has followed this one since it was promoted",
         Guard::EmptyHanded => "nothing was written here yet, and the primary before may go on",
         Guard::HasMore => "nothing was written to the new primary yet; the copy here has more",
         Guard::WantedBack => "a fenced node has more than this one, and would lead again",

@@ -22,6 +22,8 @@ rows! {
         "Another node serves by right: the VIP is given up here.";
     "lead-waited-for": LeadDue [Held] if [] => STAY, [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The right to lead was not given in time: the voters go on being asked.";
+    "lead-out-of-sight": LeadDue [Fenced] if [Is(RedisUp), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
+        "The copy here has more than the primary, and too few voters answer that this node could lead again: it follows.";
     "lead-moot": LeadDue [] if [] => STAY, [],
         "The right to lead is not waited for any more.";
     "withdraw": OwnVoteDue [Held] if [Not(OrderPending), Is(LeadWaitedFor), Not(PeerServesNow)] => STAY, [Detach],

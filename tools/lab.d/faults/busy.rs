@@ -3,7 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
+use anyhow::ensure;
+
 use super::scene::Scene;
+use crate::clock::wait_for;
 use crate::redis_view;
 
 /// A check times out after 500 ms; three in a row, a second apart, are a failover.
@@ -68,6 +71,13 @@ pub fn slow_load(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let fill = format!("for i=1,{KEYS} do redis.call('SET','big:'..i,i) end");
     host.tell_redis(&["EVAL", &fill, "0"])?;
     host.tell_redis(&["SAVE"])?;
+    // What the script wrote is in Redis' memory until it has come to send it.
+    let (address, replicas) = (host.address, scene.world.hosts.len() - 1);
+    wait_for("the replica to have the data set", SECOND * 10, || {
+        let has = redis_view::replicated_to(address, replicas)?;
+        ensure!(has == replicas, "{has} of {replicas} replicas have it");
+        Ok(())
+    })?;
     scene.begins();
     scene.primary_host().kill_redis()?;
     scene.taken_over();
