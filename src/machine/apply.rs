@@ -212,7 +212,7 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
             state.unshared.get_or_insert_default();
             (OrderKind::Promote, Effect::Promote)
         }
-        (Order::GuardWrites(on), _) if state.guarded.unwrap_or(false) == on => return,
+        (Order::GuardWrites(on), _) if is_guarded_so(state, on) => return,
         (Order::GuardWrites(on), _) => {
             state.guarded = Some(on);
             (OrderKind::Guard, Effect::GuardWrites { on })
@@ -238,6 +238,14 @@ fn order_redis(state: &mut State, order: Order, draft: &mut Draft) {
         _ => return,
     };
     draft.order(state, kind, effect);
+}
+
+/// It is known that Redis waits for a replica, or does not; without the setting, it does not where nothing is known.
+fn is_guarded_so(state: &State, on: bool) -> bool {
+    match state.guarded {
+        Some(guarded) => guarded == on,
+        None => !on && !state.settings.replicated_writes,
+    }
 }
 
 fn follow(state: &State) -> Effect {

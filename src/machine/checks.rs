@@ -79,7 +79,7 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
     if state.role != Role::Primary {
         return Trigger::Checked.into();
     }
-    if is_outranked_by_more(state) {
+    if probe.observation.is_some() && is_outranked_by_more(state) {
         return Trigger::Outranked.into();
     }
     let had = before.map_or(0, |seen| seen.replicas_online);
@@ -180,7 +180,8 @@ pub(super) fn peer_probed(state: &mut State, stamp: Stamp, name: &str, probe: &P
     if is_outranked(state, name) {
         return Trigger::Outranked.into();
     }
-    if state.role == Role::Primary && Guard::GuardedInVain.holds(state) {
+    let acts = !Guard::Paused.holds(state) && !Guard::RetryArmed.holds(state);
+    if state.role == Role::Primary && acts && Guard::GuardedInVain.holds(state) {
         return Trigger::GuardMoot.into();
     }
     match (served, serves) {

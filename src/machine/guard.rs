@@ -198,7 +198,7 @@ impl Guard {
                 let wanted = state.settings.replicated_writes && state.replicas_online() > 0;
                 wanted && state.guarded != Some(true)
             }
-            Self::GuardedInVain => state.guarded == Some(true) && is_guarded_in_vain(state),
+            Self::GuardedInVain => is_guarded_in_vain(state),
             Self::Unwritten => state.unwritten,
             Self::RetryArmed => state.deadlines.contains_key(&Deadline::Retry),
             Self::Ineligible => state.eligible == Some(false),
@@ -252,8 +252,11 @@ fn is_guarded_in_vain(state: &State) -> bool {
                 || answer.is_some_and(|seen| seen.role == RedisRole::Replica)
         })
     };
-    let alone = state.replicas_online() == 0;
-    !state.settings.replicated_writes || alone && state.settings.peers.iter().all(is_harmless)
+    // Where an order failed or was lost, Redis may wait for a replica yet.
+    let may_wait = state.guarded.unwrap_or(state.settings.replicated_writes);
+    let alone = may_wait && state.replicas_online() == 0;
+    may_wait && !state.settings.replicated_writes
+        || alone && state.settings.peers.iter().all(is_harmless)
 }
 
 /// Not every other node is attached. The local Redis counts replicas, which may be others than these nodes; each node

@@ -241,6 +241,8 @@ fn started(state: &mut State, stamp: Stamp) -> Observed {
     state.pid = None;
     state.claimed = None;
     state.switchover = None;
+    // The order may have been lost with the agent.
+    state.guarded = state.guarded.filter(|on| *on);
     state.tilted = None;
     state.flaps.waited = false;
     state.deadlines.clear();

@@ -3,6 +3,7 @@
 //! Who was promoted later stays, for its clients have gone on there. Only where nothing was written to it since, and the node
 //! that led before has more, that one stays: nothing is lost so.
 
+use super::lineage;
 use super::state::{Peer, State};
 use crate::model::redis::{Grade, Observation, RedisRole, Sign};
 use crate::model::role::Role;
@@ -40,7 +41,8 @@ pub(super) fn is_outranked_by_more(state: &State) -> bool {
 
 /// This node's Redis takes writes, and so does that of this peer, which was promoted later, out of the stream that is written
 /// here. It is the very process that followed this one: one that was restarted tells the stream of its dump file as that
-/// which it was promoted out of. And its agent does not show that somebody else made it a master.
+/// which it was promoted out of. And its agent does not show that somebody else made it a master, nor is there one that will see
+/// that this node has more.
 fn is_newer(state: &State, peer: &Peer) -> bool {
     let (Some(own), Some(other)) = (own(state), answer(peer)) else {
         return false;
@@ -49,7 +51,7 @@ fn is_newer(state: &State, peer: &Peer) -> bool {
         && other.replid2 == own.replid
         && peer.follower == Some(other.run_id)
         && !matches!(peer.sign, Some(Sign::Stands | Sign::Paused | Sign::Returns))
-        && !has_more(own, other)
+        && !(peer.sign == Some(Sign::Leads) && has_more(own, other))
 }
 
 /// This node was promoted out of the stream of a primary that goes on, and nothing was written here since.
@@ -101,7 +103,7 @@ pub(super) fn is_empty_handed(state: &State) -> bool {
 }
 
 /// Another node leads, by right, and nothing was written to it since it was promoted out of the stream of the copy here, which
-/// has more.
+/// has more. And nothing is known that would keep this one from leading again, but the right to.
 pub(super) fn has_more_than_primary(state: &State) -> bool {
     let Some(own) = &state.redis else {
         return false;
@@ -110,7 +112,7 @@ pub(super) fn has_more_than_primary(state: &State) -> bool {
         let other = answer(peer).filter(|_| peer.serves && peer.sign == Some(Sign::Leads));
         other.is_some_and(|other| has_more(own, other))
     };
-    state.peers.values().any(is_so)
+    state.keepalived != Some(false) && lineage::is_newest(state) && state.peers.values().any(is_so)
 }
 
 /// A node that led before was fenced, has more than this one, to which nothing was written since, and would lead again.

@@ -239,10 +239,6 @@ rows! {
         "The promotion gate has opened: Redis is promoted.";
     "stop-following-itself": Checked [Held] if [Is(VipHere), Is(FollowsItself), Not(OrderPending), Not(RetryArmed), Not(Paused)] => STAY, [Follow, Arm(D::Retry)],
         "Redis follows its own address: it is made to follow nobody, and can be promoted then.";
-    "fenced-with-more": Checked [Fenced] if [Is(RedisUp), Is(HasMore), Is(QuorumInSight), Is(Ineligible), Not(Paused)] => STAY, [Eligible(true)],
-        "Nothing was written to the primary since it was promoted, and the copy here has more: it is asked to hand the VIP back.";
-    "waits-with-more": Checked [Fenced] if [Is(RedisUp), Is(HasMore), Is(QuorumInSight), Not(Paused)] => STAY, [],
-        "The primary, to which nothing was written, is asked to hand the VIP back.";
     "unfenced": Checked [Fenced] if [Is(RedisUp), Is(QuorumInSight), Not(LedElsewhere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "The voters answer again, and none stands for another node: this node takes part again.";
     "unfenced-to-follow": Checked [Fenced] if [Is(RedisUp), Is(PeerServesNow), Not(HasMore), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
@@ -255,6 +251,10 @@ rows! {
         "Another node has a better copy: the VIP is handed on.";
     "rewrite": Checked [] if [Is(Unwritten), Not(RetryArmed), Not(Paused)] => STAY, [Rewrite, Arm(D::Retry)],
         "The track files are written again.";
+    "fenced-with-more": Checked [Fenced] if [Is(RedisUp), Is(HasMore), Is(QuorumInSight), Is(Ineligible), Not(Paused)] => STAY, [Eligible(true)],
+        "Nothing was written to the primary since it was promoted, and the copy here has more: it is asked to hand the VIP back.";
+    "waits-with-more": Checked [Fenced] if [Is(RedisUp), Is(HasMore), Is(QuorumInSight), Not(Paused)] => STAY, [],
+        "The primary, to which nothing was written, is asked to hand the VIP back.";
     "complete-again": Checked [Fault] if [Is(RedisUp), Is(Ineligible), Not(Aside), Not(CopyUnfit), Not(FirstStart), Not(VipHere), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
         "The copy here is complete: this node takes part.";
     "eligible-again": Checked [Replica] if [Is(RedisUp), Is(Ineligible), Not(Aside), Not(CopyUnfit), Not(Paused)] => STAY, [Eligible(true)],
@@ -269,9 +269,9 @@ rows! {
         "A replica is near: from here on Redis takes writes only while one is.";
     "release-writes": Checked [Primary] if [Is(GuardedInVain), Not(RetryArmed), Not(Paused)] => STAY, [GuardWrites(false), Arm(D::Retry)],
         "No replica is near, and no other node can have been promoted: Redis takes writes without one.";
-    "hand-back": Checked [Primary] if [Is(WantedBack), Not(Yielding), Not(Paused)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
+    "hand-back": Checked [Primary] if [Is(Answers), Is(WantedBack), Not(Yielding), Not(Paused)] => to(Fault), [OpenIncident, Eligible(false), Bias(Standing::Other), Follow, Arm(D::Unserved)],
         "Nothing was written here since the promotion, and the primary before has more: the VIP is handed back to it.";
-    "newest-primary": Checked [Primary] if [Not(EmptyHanded), Is(Unbiased), Not(Yielding), Not(Paused)] => STAY, [Bias(Standing::Newest)],
+    "newest-primary": Checked [Primary] if [Is(Answers), Not(EmptyHanded), Is(Unbiased), Not(Yielding), Not(Paused)] => STAY, [Bias(Standing::Newest)],
         "Writes go on here, or no older primary can have gone on: from here on this one stays where two meet.";
     "checked": Checked [] if [] => STAY, [],
         "A check that changes nothing.";
@@ -312,10 +312,8 @@ rows! {
     "peer-lost": PeerLost [] if [] => STAY, [],
         "The other node's Redis takes no more writes.";
 
-    "release-writes-at-once": GuardMoot [] if [Not(RetryArmed), Not(Paused)] => STAY, [GuardWrites(false), Arm(D::Retry)],
+    "release-writes-at-once": GuardMoot [] if [] => STAY, [GuardWrites(false), Arm(D::Retry)],
         "No other node can have been promoted, as each says itself: Redis takes writes without a replica.";
-    "release-later": GuardMoot [] if [] => STAY, [],
-        "Redis would take writes without a replica, and an order is on its way, or automatic actions are paused.";
 
     "step-aside-for-more": Outranked [] if [Is(EmptyHanded)] => to(Fault),
         [OpenIncident, StandAside, Eligible(false), Bias(Standing::Other), Follow, Raise(A::TwoPrimaries), Arm(D::Unserved)],
@@ -333,7 +331,7 @@ rows! {
     "promoted-again": Promoted [Promoting] if [Is(LedAllAlong)] => to(Primary), [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads, as it did before.";
     "promoted-older": Promoted [Promoting] if [Is(Accepted)] => to(Primary),
-        [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::OlderCopy), NameLack, Arm(D::Redundancy)],
+        [GrowEpoch, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::OlderCopy), NameLack, GuardWrites(false), Arm(D::Redundancy)],
         "Redis confirmed the promotion: this node leads, and may lack what the last primary had.";
     "promoted": Promoted [Promoting] if [] => to(Primary),
         [GrowEpoch, CountPromotion, Resolve(A::PromotionHeld), Resolve(A::EffectFailed), Resolve(A::Unserved), Raise(A::TookOver), Arm(D::Redundancy)],

@@ -9,7 +9,7 @@ use super::rank;
 use super::state::{Stamp, State, arm};
 use crate::model::alarm::AlarmKind;
 use crate::model::event::Deadline;
-use crate::model::redis::Grade;
+use crate::model::redis::{Grade, Sign};
 use crate::model::role::Role;
 
 /// Arms what has become so, and stops what is so no longer.
@@ -71,7 +71,7 @@ fn watch_lead(state: &mut State, stamp: Stamp) {
     let in_ms = if unheld { ttl_ms } else { 2 * ttl_ms };
     let would_return = state.role == Role::Fenced
         && rank::has_more_than_primary(state)
-        && !quorum::is_in_sight(state);
+        && !(quorum::is_in_sight(state) && state.sign() == Sign::Returns);
     let is_so = unheld || waits || would_return;
     run(state, stamp, Deadline::Lead, is_so, in_ms);
     if state.lead.own != OwnVote::Withdrawn {

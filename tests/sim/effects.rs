@@ -15,7 +15,7 @@ use super::{Action, Boot, Delivered, MS, Part, SECOND, VIP, World};
 /// How long an exchange with a Redis that does not answer takes.
 const PATIENCE_US: u64 = 2 * SECOND;
 /// How long a replica-to-be waits until its target is elsewhere, and how often it looks.
-const ELSEWHERE_US: u64 = 10 * SECOND;
+const ELSEWHERE_US: u64 = 67 * SECOND;
 const LOOK_US: u64 = 50 * MS;
 
 /// What is under way on a node.

@@ -278,7 +278,6 @@ pub(super) const RULES: &[Text] = &[
             "replica-attached",
             "release-writes",
             "release-writes-at-once",
-            "release-later",
             "guard-writes",
         ],
         means: "How many copies follow the primary: with none, the next fault of this node has no node to go to. With \

@@ -107,7 +107,10 @@ impl State {
         match self.role {
             Role::Promoting | Role::Primary => Sign::Leads,
             _ if self.paused.is_some() => Sign::Paused,
-            Role::Fenced if self.eligible == Some(true) => Sign::Returns,
+            // keepalived would take the VIP, and has been told that it may.
+            Role::Fenced if self.eligible == Some(true) && self.vrrp == Some(VrrpState::Backup) => {
+                Sign::Returns
+            }
             _ => Sign::Stands,
         }
     }

@@ -23,10 +23,10 @@ rows! {
     "lead-waited-for": LeadDue [Held] if [] => STAY, [OpenIncident, NameBlocker, Raise(A::PromotionHeld)],
         "The right to lead was not given in time: the voters go on being asked.";
     "lead-out-of-sight": LeadDue [Fenced] if [Is(RedisUp), Not(Paused)] => to(Demoting), [Eligible(true), Follow],
-        "The copy here has more than the primary, and too few voters answer that this node could lead again: it follows.";
+        "The copy here has more than the primary, but this node cannot lead again in time: too few voters answer, or keepalived is not ready. It follows.";
     "lead-moot": LeadDue [] if [] => STAY, [],
         "The right to lead is not waited for any more.";
-    "withdraw": OwnVoteDue [Held] if [Not(OrderPending), Is(LeadWaitedFor), Not(PeerServesNow)] => STAY, [Detach],
+    "withdraw": OwnVoteDue [Held] if [Is(LeadWaitedFor), Not(PeerServesNow)] => STAY, [Detach],
         "The last primary does not say that it serves no more: nobody may count on this node following it.";
     "withdraw-moot": OwnVoteDue [] if [] => STAY, [],
         "The right to lead is not waited for any more.";
