@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::model::effect::Outcome;
 use crate::wire::netlink::Netlink;
@@ -23,8 +24,8 @@ pub(super) struct Drain {
     vip: IpAddr,
     interface: String,
     netlink: Netlink,
-    /// Takes the address away when its time is over.
-    timer: Arc<Mutex<Option<AbortHandle>>>,
+    /// Takes the address away when its time is over; and until when it was promised to stand.
+    timer: Arc<Mutex<Option<(AbortHandle, Instant)>>>,
 }
 
 impl Drain {
@@ -72,13 +73,16 @@ impl Drain {
                 arp_path("all", "arp_ignore")
             ));
         }
-        // The earlier timer must not end what is asked for here.
-        self.disarm();
+        // The earlier timer must not end what is asked for here, nor this what was asked for earlier.
+        let earlier = self.disarm().map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        });
+        let hold = hold.max(earlier);
         if let Err(error) = self.netlink.add(*vip, LOOPBACK, hold + LEASE).await {
             return Outcome::Failed(error.to_string());
         }
         let timer = tokio::spawn(keep(self.netlink.clone(), *vip, hold, served));
-        self.arm(timer.abort_handle());
+        self.arm(timer.abort_handle(), Instant::now() + hold);
         Outcome::Done(format!("{vip} on lo for {} ms or more", hold.as_millis()))
     }
 
@@ -96,19 +100,16 @@ impl Drain {
             .map_err(|error| error.to_string())
     }
 
-    fn arm(&self, timer: AbortHandle) {
-        *self.timer.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
+    fn arm(&self, timer: AbortHandle, until: Instant) {
+        *self.timer.lock().unwrap_or_else(PoisonError::into_inner) = Some((timer, until));
     }
 
-    fn disarm(&self) {
-        if let Some(timer) = self
-            .timer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
-            timer.abort();
-        }
+    /// Ends the timer. Until when the address was to stand, where there was one.
+    fn disarm(&self) -> Option<Instant> {
+        let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (timer, until) = timer.take()?;
+        timer.abort();
+        Some(until)
     }
 }
 

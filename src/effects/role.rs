@@ -77,10 +77,12 @@ impl Hands {
     /// this host: the VIP that is leaving, or its drain address. What it has and the target lacks is saved before it
     /// is told whom to follow, if anybody; `epoch` is that of a Redis that has led.
     pub(super) async fn follow(&self, target: &Endpoint, epoch: Option<u64>) -> Outcome {
+        // Who has never led has no clients at the VIP.
+        let led = epoch.is_some_and(|epoch| epoch > 0) || *target == Endpoint::nobody();
         let follows_nobody = match self.step_down(target).await {
             Ok(None) => false,
             Ok(Some(link)) => {
-                self.dismiss_clients(&link).await;
+                self.dismiss_clients(&link, led).await;
                 if *target == Endpoint::nobody() {
                     return Outcome::Done(String::new());
                 }
@@ -88,7 +90,8 @@ impl Hands {
             }
             Err(error) => return outcome_of(error),
         };
-        let patience = drain::MOST + ELSEWHERE_PATIENCE;
+        let drained = if led { drain::MOST } else { self.config.drain };
+        let patience = drained + ELSEWHERE_PATIENCE;
         let mut waited = Duration::ZERO;
         loop {
             match self.is_own(target).await {
@@ -137,9 +140,10 @@ impl Hands {
     /// every write: closed, they come back through the VIP. As that leaves, nothing can be sent from its address, and a
     /// client that only waits for an answer would never be told: so it is lent to `lo`, until another node has it. Who
     /// has come back meanwhile is closed then.
-    async fn dismiss_clients(&self, link: &Link) {
+    async fn dismiss_clients(&self, link: &Link, led: bool) {
         if !self.config.drain.is_zero() {
-            let (others, link) = (self.others(), link.clone());
+            let others = if led { self.others() } else { Vec::new() };
+            let link = link.clone();
             let served = async move {
                 served(others).await;
                 sleep(STRAGGLERS).await;

@@ -74,7 +74,8 @@ fn a_full_disk_stops_the_journal_and_not_the_failover() {
         status["redis"]["keys"] == 1
     });
     world.until_said("the journal is still out of use");
-    assert_eq!(world.said("acting without a record"), 1, "{}", world.log());
+    // The promotion, and what it adds to the priority.
+    assert_eq!(world.said("acting without a record"), 2, "{}", world.log());
     assert_eq!(
         world.said("the journal cannot be written"),
         1,
@@ -84,7 +85,7 @@ fn a_full_disk_stops_the_journal_and_not_the_failover() {
     fs::remove_file(world.path("state/filler")).unwrap();
     world.until_said("the journal can be written again");
     world.until("what was done is recorded", || {
-        (world.count("--kind acted-unrecorded") == 1).then_some(())
+        (world.count("--kind acted-unrecorded") == 2).then_some(())
     });
     world.until_role("primary");
     assert_eq!(redis.role(), "master");
@@ -234,8 +235,9 @@ fn a_disk_that_hangs_stops_no_promotion_and_leaves_no_record_twice() {
     strace.kill().unwrap();
     strace.wait().unwrap();
     assert_eq!(world.count("--kind vrrp-notified"), 1);
-    assert_eq!(world.count("--kind acted-unrecorded"), 1);
-    assert_eq!(world.said("acting without a record"), 1, "{}", world.log());
+    // The promotion, and what it adds to the priority.
+    assert_eq!(world.count("--kind acted-unrecorded"), 2);
+    assert_eq!(world.said("acting without a record"), 2, "{}", world.log());
     world.is_sound();
     assert_eq!(agent.stop(), Some(0));
     world.is_sound();
