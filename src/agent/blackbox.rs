@@ -49,17 +49,17 @@ pub(super) struct BlackBox {
 }
 
 impl BlackBox {
-    /// Begins to write what is committed from here on, and what `library` has; `None` where there is to be none, or none can be.
+    /// Begins to write what is committed from here on, and what `journal` has; `None` where there is to be none, or none can be.
     pub(super) fn start(
         config: &Config,
         committed: &broadcast::Sender<Arc<Record>>,
-        library: Library,
+        journal: Library,
     ) -> Option<Self> {
         if config.black_box.keep == 0 {
             return None;
         }
         let feed = committed.subscribe();
-        let writer = Writer::new(config.paths.black_box(), config.black_box, feed, library);
+        let writer = Writer::new(config.paths.black_box(), config.black_box, feed, journal);
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let spawned = thread::Builder::new()
@@ -96,7 +96,7 @@ struct Writer {
     dir: PathBuf,
     limits: Limits,
     feed: broadcast::Receiver<Arc<Record>>,
-    library: Library,
+    journal: Library,
     /// `None` if it has to be looked for.
     place: Option<Place>,
     /// What was said last of why it is behind.
@@ -116,20 +116,20 @@ impl Writer {
         dir: PathBuf,
         limits: Limits,
         feed: broadcast::Receiver<Arc<Record>>,
-        library: Library,
+        journal: Library,
     ) -> Self {
         Self {
             dir,
             limits,
             feed,
-            library,
+            journal,
             place: None,
             trouble: String::new(),
         }
     }
 
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
-        let mut recalls = self.library.recalls();
+        let mut recalls = self.journal.recalls();
         // When to catch up next. Until then the queue is of no use.
         let mut due = Some(Instant::now());
         loop {
@@ -214,9 +214,9 @@ impl Writer {
     fn write_chunk(&mut self) -> anyhow::Result<bool> {
         let mut place = match self.place.take() {
             Some(place) => place,
-            None => Place::find(&self.dir, self.limits, &self.library)?,
+            None => Place::find(&self.dir, self.limits, &self.journal)?,
         };
-        let (lines, is_all) = place.read(&lend(&self.library)?)?;
+        let (lines, is_all) = place.read(&lend(&self.journal)?)?;
         // Nobody waits for the journal while the files are written.
         for line in lines {
             place.files.append(&line)?;

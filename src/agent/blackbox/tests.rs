@@ -22,7 +22,7 @@ const LIMITS: Limits = Limits {
 struct World {
     dir: TempDir,
     journal: Option<Journal>,
-    library: Library,
+    lender: Library,
     feed: broadcast::Sender<Arc<Record>>,
     story: Story,
     told: usize,
@@ -31,14 +31,14 @@ struct World {
 impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let library = Library::new(&Paths {
+        let lender = Library::new(&Paths {
             state: dir.path().to_owned(),
             runtime: dir.path().to_owned(),
         });
         let mut world = Self {
             dir,
             journal: None,
-            library,
+            lender,
             feed: broadcast::channel(8).0,
             story: Story::default(),
             told: 0,
@@ -49,7 +49,7 @@ impl World {
 
     fn open(&mut self) {
         let journal = Journal::open(&self.dir.path().join("journal")).unwrap();
-        self.library.opened(journal.reader());
+        self.lender.opened(journal.reader());
         self.journal = Some(journal);
     }
 
@@ -59,13 +59,13 @@ impl World {
             .unwrap();
         let committer = Committer::start::<Recovered>(self.journal.take().unwrap()).unwrap();
         runtime
-            .block_on(async { self.library.close(committer).await })
+            .block_on(async { self.lender.close(committer).await })
             .unwrap();
     }
 
     fn writer(&self) -> Writer {
         let dir = self.dir.path().join("box");
-        Writer::new(dir, LIMITS, self.feed.subscribe(), self.library.clone())
+        Writer::new(dir, LIMITS, self.feed.subscribe(), self.lender.clone())
     }
 
     /// Commits what the story has told since, and returns it.
