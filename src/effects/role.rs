@@ -58,14 +58,11 @@ impl Hands {
             }
         }
         match self.within_patience(promote).await {
-            Ok(Promotion::Confirmed) => self.open_to_writes().await,
-            Ok(Promotion::Harmful(why)) => Outcome::Refused(why.to_owned()),
-            Err(error) => outcome_of(error),
+            Ok(Promotion::Confirmed) => {}
+            Ok(Promotion::Harmful(why)) => return Outcome::Refused(why.to_owned()),
+            Err(error) => return outcome_of(error),
         }
-    }
-
-    /// What may have been left of the time when it was primary before: it holds writes back.
-    async fn open_to_writes(&self) -> Outcome {
+        // It may hold writes back, of the time when it was primary before.
         match self.take_again().await {
             Ok(()) => Outcome::Done(String::new()),
             Err(error) => outcome_of(error),

@@ -253,10 +253,9 @@ fn is_guarded_in_vain(state: &State) -> bool {
         })
     };
     // Where an order failed or was lost, Redis may wait for a replica yet.
-    let may_wait = state.guarded.unwrap_or(state.settings.replicated_writes);
-    let alone = may_wait && state.replicas_online() == 0;
-    may_wait && !state.settings.replicated_writes
-        || alone && state.settings.peers.iter().all(is_harmless)
+    let wanted = state.settings.replicated_writes;
+    let alone = state.replicas_online() == 0 && state.settings.peers.iter().all(is_harmless);
+    state.guarded.unwrap_or(wanted) && (!wanted || alone)
 }
 
 /// Not every other node is attached. The local Redis counts replicas, which may be others than these nodes; each node

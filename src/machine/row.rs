@@ -206,11 +206,11 @@ impl Cond {
 /// Who wins where two nodes hold the VIP: the newest primary over a settled one over all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Not a primary.
+    /// Not a primary, or one that has nothing yet which an older primary lacks.
     Other,
-    /// A primary that had a replica since it was promoted.
+    /// A primary that every other node has followed since it was promoted.
     Settled,
-    /// A primary that has had none yet.
+    /// A primary that was written to, and that another node may not have followed yet.
     Newest,
 }
 
