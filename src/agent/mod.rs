@@ -344,10 +344,13 @@ impl Agent {
             .find_map(|incoming| incoming.event.spool());
         for incoming in &batch {
             self.pilot.hands().look(&incoming.instance);
-            // Who wants to lead must know who serves.
-            self.senses.look_at_others(&incoming.instance);
         }
+        let moved: BTreeSet<String> = batch.iter().map(|line| line.instance.clone()).collect();
         self.take(batch).await;
+        // Who leads, or wants to, must know who else serves; the promotion itself does not wait for it.
+        moved
+            .iter()
+            .for_each(|name| self.senses.look_at_others(name));
         if let Some(position) = position.filter(|_| self.pilot.is_recording())
             && let Err(error) = self.intake.committed(position)
         {
