@@ -161,9 +161,28 @@ async fn the_watch_sees_the_vip_on_its_interface_only() {
 }
 
 fn executor(dir: &std::path::Path) -> (Executor, mpsc::Receiver<Incoming>) {
+    executor_beside(dir, None)
+}
+
+/// With another node, whose Redis is here, too.
+fn executor_beside(
+    dir: &std::path::Path,
+    other_port: Option<u16>,
+) -> (Executor, mpsc::Receiver<Incoming>) {
     let (events, outcomes) = mpsc::channel(64);
+    let other = |port| Target {
+        endpoint: Endpoint {
+            host: "127.0.0.1".to_owned(),
+            port,
+        },
+        username: None,
+        password: None,
+    };
     let config = InstanceConfig {
-        peers: std::collections::BTreeMap::new(),
+        peers: other_port
+            .map(|port| ("b".to_owned(), other(port)))
+            .into_iter()
+            .collect(),
         replica_lag: None,
         name: "cache".to_owned(),
         vip: VIP.parse().unwrap(),
@@ -341,6 +360,44 @@ async fn following_waits_for_the_end_of_the_drain() {
     assert!(followed.is_done(), "{followed}");
     assert!(took >= Duration::from_millis(500), "{took:?}");
     assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+/// Clients that come while nobody serves are answered: a packet that is lost they repeat a second later, or a minute.
+#[tokio::test]
+#[ignore = "needs redis-server, and namespaces"]
+async fn the_drain_address_stands_until_another_node_serves() {
+    if !inside("the_drain_address_stands_until_another_node_serves") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (executor, mut outcomes) = executor_beside(dir.path(), Some(6379));
+    executor.prepare_drain().unwrap();
+    let netlink = Netlink::open().unwrap();
+    let stands = async || {
+        let addresses = netlink.addresses().await.unwrap();
+        addresses
+            .iter()
+            .any(|address| address.ip.to_string() == VIP)
+    };
+    let id = EffectId {
+        seq: Seq(1),
+        index: 0,
+    };
+    executor.start(id, 0, Effect::Drain { hold_ms: 100 });
+    assert!(outcome(&mut outcomes).await.is_done());
+    // Longer than the kernel would keep it by itself.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(stands().await, "nobody serves yet");
+    let mut redis = redis().await;
+    let gone = async {
+        while stands().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let gone = timeout(Duration::from_secs(10), gone).await;
+    redis.kill().unwrap();
+    redis.wait().unwrap();
+    gone.expect("another node serves");
 }
 
 /// A Redis at all addresses.
