@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::Incoming;
 use crate::model::event::Event;
-use crate::wire::process::{KEEPALIVED, Process, is_running_here};
+use crate::wire::process::{KEEPALIVED, Process, find_here};
 
 /// How often a keepalived that is gone is looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -20,6 +20,8 @@ pub struct KeepalivedWatch {
     pidfile: PathBuf,
     /// What keepalived is called.
     program: &'static str,
+    /// How often one that is gone is looked for.
+    look_again: Duration,
     seen: Seen,
 }
 
@@ -30,9 +32,10 @@ enum Seen {
     Gone,
     /// The pidfile cannot be read.
     Unknown,
-    /// keepalived runs, and the pidfile does not name it. Nothing is done on the word of such a file: a keepalived
-    /// that lives takes its VIP back when it is taken away.
-    Misnamed,
+    /// keepalived runs, and the pidfile does not name it: the file is wrong, or the process that it named has exited
+    /// and its children have not yet. Nothing is done on the word of such a file: a keepalived that lives takes its
+    /// VIP back when it is taken away.
+    Misnamed(Option<Process>),
 }
 
 impl Seen {
@@ -40,7 +43,7 @@ impl Seen {
         match self {
             Self::Running(_) => Some(true),
             Self::Gone => Some(false),
-            Self::Unknown | Self::Misnamed => None,
+            Self::Unknown | Self::Misnamed(_) => None,
         }
     }
 }
@@ -57,6 +60,7 @@ impl KeepalivedWatch {
         let watch = Self {
             pidfile,
             program,
+            look_again: LOOK_AGAIN,
             seen,
         };
         watch.warn();
@@ -76,7 +80,12 @@ impl KeepalivedWatch {
             match &self.seen {
                 // The exit is seen at once. What the pidfile says while the process lives does not matter.
                 Seen::Running(process) => process.exited().await,
-                _ => tokio::time::sleep(LOOK_AGAIN).await,
+                // Both of keepalived's processes may have been killed, and this one dies a moment later.
+                Seen::Misnamed(Some(process)) => tokio::select! {
+                    () = process.exited() => {}
+                    () = tokio::time::sleep(self.look_again) => {}
+                },
+                _ => tokio::time::sleep(self.look_again).await,
             }
             let before =
                 std::mem::replace(&mut self.seen, look(&self.pidfile, self.program)).running();
@@ -102,7 +111,7 @@ impl KeepalivedWatch {
     }
 
     fn warn(&self) {
-        if matches!(self.seen, Seen::Misnamed) {
+        if matches!(self.seen, Seen::Misnamed(_)) {
             tracing::warn!(
                 pidfile = %self.pidfile.display(),
                 "keepalived runs, but the pidfile does not name it: see pidfile in [keepalived] of rha.toml"
@@ -118,10 +127,10 @@ fn look(pidfile: &Path, program: &str) -> Seen {
         Err(_) => return Seen::Unknown,
     };
     // A pidfile may be stale and its number another process's: only a living keepalived counts.
-    match pid.and_then(|pid| Process::open(pid, &[program])) {
+    let open = |pid| Process::open(pid, &[program]);
+    match pid.and_then(open) {
         Some(process) => Seen::Running(process),
-        None if is_running_here(program) => Seen::Misnamed,
-        None => Seen::Gone,
+        None => find_here(program).map_or(Seen::Gone, |pid| Seen::Misnamed(open(pid))),
     }
 }
 
@@ -135,15 +144,15 @@ mod tests {
     const NAME: &str = "rha-kept";
 
     /// A process that is called so and does nothing.
-    fn pretend(dir: &Path) -> Child {
-        let program = dir.join(NAME);
+    fn pretend(dir: &Path, name: &str) -> Child {
+        let program = dir.join(name);
         if !program.exists() {
             fs::copy("/bin/sleep", &program).unwrap();
         }
         let child = Command::new(program).arg("60").spawn().unwrap();
         // It may not be called so yet.
         let comm = format!("/proc/{}/comm", child.id());
-        while fs::read_to_string(&comm).unwrap().trim() != NAME {
+        while fs::read_to_string(&comm).unwrap().trim() != name {
             std::thread::yield_now();
         }
         child
@@ -174,7 +183,7 @@ mod tests {
             "not keepalived"
         );
 
-        let mut first = pretend(dir.path());
+        let mut first = pretend(dir.path(), NAME);
         fs::write(&pidfile, format!("{}\n", first.id())).unwrap();
         let watch = KeepalivedWatch::of(NAME, pidfile.clone());
         assert_eq!(watch.running(), Some(true));
@@ -185,7 +194,7 @@ mod tests {
         assert_eq!(next(&mut events).await, ("b".to_owned(), false));
         first.wait().unwrap();
 
-        let mut second = pretend(dir.path());
+        let mut second = pretend(dir.path(), NAME);
         assert_eq!(
             KeepalivedWatch::of(NAME, dir.path().join("wrong")).running(),
             None,
@@ -197,6 +206,27 @@ mod tests {
         second.kill().unwrap();
         second.wait().unwrap();
         assert_eq!(next(&mut events).await, ("a".to_owned(), false));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_outlives_the_one_in_the_pidfile_is_waited_for() {
+        const PAIR: &str = "rha-kept-pair";
+        let dir = tempfile::tempdir().unwrap();
+        let pidfile = dir.path().join("keepalived.pid");
+        let (mut parent, mut child) = (pretend(dir.path(), PAIR), pretend(dir.path(), PAIR));
+        fs::write(&pidfile, parent.id().to_string()).unwrap();
+        let mut watch = KeepalivedWatch::of(PAIR, pidfile);
+        // Only the exits can tell it.
+        watch.look_again = Duration::from_secs(3600);
+        let (sender, mut events) = mpsc::channel(8);
+        tokio::spawn(watch.run(vec!["a".to_owned()], sender));
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        let early = tokio::time::timeout(Duration::from_millis(100), events.recv()).await;
+        assert!(early.is_err(), "one of its processes lives: {early:?}");
+        child.kill().unwrap();
+        assert_eq!(next(&mut events).await, ("a".to_owned(), false));
+        child.wait().unwrap();
     }
 
     #[test]

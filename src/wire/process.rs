@@ -63,14 +63,12 @@ impl Process {
     }
 }
 
-/// Does a living process with this very name run in this network namespace? Where that may not be looked at, one
-/// of this name counts.
+/// A living process with this very name in this network namespace, if there is one. Where the namespace may not be
+/// looked at, one of this name counts.
 #[must_use]
-pub fn is_running_here(name: &str) -> bool {
+pub fn find_here(name: &str) -> Option<u32> {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net"));
-    let Ok(own) = namespace("self") else {
-        return false;
-    };
+    let own = namespace("self").ok()?;
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -78,11 +76,12 @@ pub fn is_running_here(name: &str) -> bool {
         .filter(|pid| {
             fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name)
         })
-        .any(|pid| match namespace(&pid) {
+        .find(|pid| match namespace(pid) {
             Ok(other) => other == own,
             // A zombie has no namespace.
             Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
         })
+        .and_then(|pid| pid.parse().ok())
 }
 
 /// A pidfd is readable from the exit on, also while the process is a zombie.
@@ -154,16 +153,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("rha-test-name");
         fs::copy("/bin/sleep", &program).unwrap();
-        assert!(!is_running_here("rha-test-name"));
+        assert_eq!(find_here("rha-test-name"), None);
         let mut child = Command::new(program).arg("60").spawn().unwrap();
         while fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap() != "rha-test-name\n"
         {
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert!(is_running_here("rha-test-name"));
-        assert!(!is_running_here("rha-test"));
+        assert!(find_here("rha-test-name").is_some());
+        assert_eq!(find_here("rha-test"), None);
         child.kill().unwrap();
-        while is_running_here("rha-test-name") {
+        while find_here("rha-test-name").is_some() {
             std::thread::sleep(Duration::from_millis(1));
         }
         child.wait().unwrap();

@@ -17,7 +17,7 @@ use crate::config::{Config, Instance};
 use crate::model::drill::Drill;
 use crate::model::effect::Effect;
 use crate::wire::netlink::Netlink;
-use crate::wire::process::{KEEPALIVED, Process, REDIS, is_running_here};
+use crate::wire::process::{KEEPALIVED, Process, REDIS, find_here};
 use crate::wire::redis::Link;
 
 /// keepalived waits a second for its children.
@@ -136,7 +136,7 @@ impl<'config> Act<'config> {
                     Drill::AgentKill => {
                         UnixStream::connect(self.config.paths.agent_socket()).is_ok()
                     }
-                    _ => is_running_here(KEEPALIVED),
+                    _ => find_here(KEEPALIVED).is_some(),
                 };
                 let name = match drill {
                     Drill::AgentKill => "the agent",
@@ -220,7 +220,8 @@ impl<'config> Act<'config> {
             .map_err(|error| format!("keepalived: {}: {error}", file.display()))?;
         let pid = text.trim().parse().unwrap_or(0);
         let _entered = self.direct.runtime().enter();
-        let is_here = Process::open(pid, &[KEEPALIVED]).is_some() && is_running_here(KEEPALIVED);
+        let is_here =
+            Process::open(pid, &[KEEPALIVED]).is_some() && find_here(KEEPALIVED).is_some();
         is_here
             .then_some(pid)
             .ok_or_else(|| format!("{} names no running keepalived", file.display()))

@@ -129,10 +129,11 @@ static TABLE: &[Fault] = &[
     pair("both-down-ba-back-ba", "Redis dies on the replica, then on the primary; the older copy is back first.",
         Promise { outage_ms: 11_000, ..BOTH_DOWN }, both::replica_primary_replica).spoiling(),
     // --- the network --------------------------------------------------------------------------------
+    // What was written into the cable's last moment has no answer and no copy: it is rescued, with an alarm.
     pair("link-down-briefly", "The primary's cable is out for 1 s.",
-        SILENT_FAILOVER, network::link_down_briefly),
+        Promise { alarms: (1, 2), ..SILENT_FAILOVER }, network::link_down_briefly),
     pair("link-down-for-long", "The primary's cable is out for 8 s.",
-        Promise { alarms: (1, 2), ..SILENT_FAILOVER }, network::link_down_for_long),
+        Promise { alarms: (1, 3), ..SILENT_FAILOVER }, network::link_down_for_long),
     pair("link-down-replica", "The replica's cable is out for 3 s.",
         UNDISTURBED, network::link_down_replica),
     pair("partition-primary", "The primary is cut off for 4 s, its carrier stays; the client is with the replica.",
