@@ -300,7 +300,9 @@ async fn a_vip_left_behind_is_removed_whatever_its_prefix() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let (executor, mut outcomes) = executor(dir.path());
+    // The other node serves never.
+    let (executor, mut outcomes) = executor_beside(dir.path(), Some(1));
+    executor.prepare_drain().unwrap();
     ip("addr add 192.0.2.10/24 dev eth9");
     ip("addr add 192.0.2.161/24 dev eth9");
     let id = |index| EffectId { seq: Seq(1), index };
@@ -310,6 +312,7 @@ async fn a_vip_left_behind_is_removed_whatever_its_prefix() {
     let netlink = Netlink::open().unwrap();
     assert!(!is_on(&netlink, VIP, "eth9").await);
     assert!(is_on(&netlink, "192.0.2.10", "eth9").await, "only the VIP");
+    assert!(is_on(&netlink, VIP, "lo").await, "the last answers leave");
     executor.start(id(1), 0, Effect::RemoveVip);
     let absent = Outcome::Done("192.0.2.161 was not on eth9".to_owned());
     assert_eq!(outcome(&mut outcomes).await, absent);

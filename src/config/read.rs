@@ -219,7 +219,7 @@ fn failover(mut table: Table<'_>) -> Option<Failover> {
     let retry = table.or("retry", millis(200), value::duration("10ms", "1m"));
     let reconcile_wait = table.or("reconcile_wait", millis(500), value::duration("10ms", "5m"));
     let gone = value::duration("10ms", "5m");
-    let keepalived_gone_wait = table.or("keepalived_gone_wait", millis(200), gone);
+    let keepalived_gone_wait = table.or("keepalived_gone_wait", millis(100), gone);
     let tilt = table.or("tilt", millis(2000), value::duration("0s", "30s"));
     let max_promotions = table.or("max_promotions", 20, value::integer(0, 1000));
     let window = value::duration("10s", "1d");

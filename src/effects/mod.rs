@@ -256,7 +256,7 @@ impl Hands {
                 track::write(&self.config.eligible_file, i32::from(*eligible))
             }
             Effect::SetBias { bias } => track::write(&self.config.bias_file, i32::from(*bias)),
-            Effect::Drain { hold_ms } => self.drain_for(*hold_ms).await,
+            Effect::Drain { hold_ms } => self.drain_for(Duration::from_millis(*hold_ms)).await,
             Effect::RemoveVip => self.remove_vip().await,
             Effect::Promote => self.promote().await,
             Effect::Follow { target } => self.follow(target, None).await,
@@ -289,8 +289,16 @@ impl Hands {
         Outcome::Done(String::new())
     }
 
+    /// Lent to `lo` before it goes: in between, nothing that Redis sends from it would leave the host. A client's
+    /// answer is sent again with the end of its connection; the replica's copy of that write would be too late.
     async fn remove_vip(&self) -> Outcome {
         let InstanceConfig { vip, interface, .. } = &self.config;
+        if !self.config.drain.is_zero() {
+            let lent = self.drain_for(role::FAREWELL).await;
+            if !lent.is_done() {
+                tracing::warn!(%vip, %lent, "the last answers from it may be lost");
+            }
+        }
         match self.tools.netlink.remove(*vip, interface).await {
             Ok(true) => Outcome::Done(format!("{vip} removed from {interface}")),
             Ok(false) => Outcome::Done(format!("{vip} was not on {interface}")),

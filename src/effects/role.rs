@@ -23,7 +23,7 @@ const CATCH_UP_PATIENCE: Duration = Duration::from_millis(200);
 /// How often it looks.
 const CATCH_UP_LOOK: Duration = Duration::from_millis(1);
 /// How long the VIP is lent to `lo` at least while clients are dismissed: their last segments go out at once.
-const FAREWELL: Duration = Duration::from_millis(50);
+pub(super) const FAREWELL: Duration = Duration::from_millis(50);
 
 impl Hands {
     /// Has Redis take writes only while a replica is near, or without one.
@@ -37,8 +37,7 @@ impl Hands {
     }
 
     /// Keeps the VIP on `lo` until another node has it.
-    pub(super) async fn drain_for(&self, hold_ms: u64) -> Outcome {
-        let hold = Duration::from_millis(hold_ms);
+    pub(super) async fn drain_for(&self, hold: Duration) -> Outcome {
         self.drain.up(hold, served(self.others())).await
     }
 

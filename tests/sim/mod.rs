@@ -348,7 +348,7 @@ pub fn settings(index: usize, names: &[String], own: Endpoint, vip: Endpoint) ->
         negotiation_ms: 2_000,
         retry_ms: 200,
         reconcile_ms: 500,
-        keepalived_gone_ms: 200,
+        keepalived_gone_ms: 100,
         unserved_ms: 5_000,
         redundancy_ms: 30_000,
         repeat_ms: 4 * 3_600_000,
