@@ -12,8 +12,8 @@
 //! The modules, in flow order: [`model`] is the data, [`config`] what the operator wants,
 //! [`keepalived`] the text of its configuration, [`ingest`] turns the world into events,
 //! [`journal`] keeps them, [`machine`] decides, [`effects`] acts, [`rescue`] keeps what would be overwritten, [`wire`] spells foreign protocols,
-//! [`agent`] runs the loop, [`views`] folds the journal for readers, [`replay`] re-runs it and
-//! [`cli`] is what people type; [`text`] makes what they read safe to print.
+//! [`agent`] runs the loop, [`views`] folds the journal for readers, [`replay`] re-runs it, [`postmortem`] tells one
+//! incident from the journals of all nodes, and [`cli`] is what people type; [`text`] makes what they read safe to print.
 
 pub mod agent;
 pub mod cli;
@@ -26,6 +26,7 @@ pub mod machine;
 #[path = "../migrations/mod.rs"]
 pub mod migrations;
 pub mod model;
+pub mod postmortem;
 pub mod replay;
 pub mod rescue;
 pub mod text;

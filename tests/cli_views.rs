@@ -55,8 +55,8 @@ fn print(command: impl FnOnce(&mut dyn Write) -> anyhow::Result<u8>) -> (String,
 
 fn history_of(records: &[Record], width: usize, line: &str) -> String {
     let args: history::HistoryArgs = parse(line).unwrap();
-    let filter = args.filter(&now()).unwrap();
-    let selected = all(&filter, ok(records));
+    let filter = args.filter(&now(), None).unwrap();
+    let selected = all(filter.clone(), ok(records));
     print(|out| history::run(&args, &screen(width), selected, out)).0
 }
 
@@ -185,7 +185,11 @@ fn history_prints_what_it_read_before_an_error() {
 
 #[test]
 fn history_asks_the_journal_for_what_was_typed() {
-    let filter = |line: &str| parse::<history::HistoryArgs>(line).unwrap().filter(&now());
+    let filter = |line: &str| {
+        parse::<history::HistoryArgs>(line)
+            .unwrap()
+            .filter(&now(), None)
+    };
     assert_eq!(
         filter("").unwrap(),
         Filter {
@@ -257,7 +261,7 @@ fn a_filter_fits_in_a_query() {
 
 fn replay_of(records: &[Record], line: &str) -> (String, u8) {
     let args: replay::ReplayArgs = parse(line).unwrap();
-    print(|out| replay::run(&args, Recovered::default(), ok(records), out))
+    print(|out| replay::run(&args, Recovered::default(), ok(records), None, out))
 }
 
 #[test]
@@ -395,6 +399,6 @@ fn a_closed_pipe_is_no_failure() {
         assert_eq!(render::ignore_broken_pipe(result).unwrap(), 0, "{line}");
     }
     let args: replay::ReplayArgs = parse("").unwrap();
-    let result = replay::run(&args, Recovered::default(), ok(&records), &mut Closed);
+    let result = replay::run(&args, Recovered::default(), ok(&records), None, &mut Closed);
     assert_eq!(render::ignore_broken_pipe(result).unwrap(), 0);
 }

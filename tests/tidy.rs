@@ -38,7 +38,7 @@ const IO: [&str; 9] = [
     "rustix",
 ];
 
-const FOLDERS: [Folder; 16] = [
+const FOLDERS: [Folder; 17] = [
     Folder {
         path: "src/model",
         imports: &[],
@@ -154,6 +154,11 @@ const FOLDERS: [Folder; 16] = [
         ],
     },
     Folder {
+        path: "src/postmortem",
+        imports: &["model", "machine", "views"],
+        never: &IO,
+    },
+    Folder {
         path: "src/agent",
         imports: &[
             "model",
@@ -187,6 +192,7 @@ const FOLDERS: [Folder; 16] = [
             "views",
             "text",
             "replay",
+            "postmortem",
             "rescue",
             "agent",
         ],

@@ -18,13 +18,12 @@ pub fn each(
     mut each: impl FnMut(Record) -> bool,
 ) -> Result<(), Error> {
     let found: Records = if filter.limit == 0 {
-        let from = filter
-            .since
-            .map_or(Ok(Seq(1)), |since| reader.seek_time(since))?;
+        let since = filter.since.map(|since| reader.seek_time(since));
+        let from = filter.first().max(since.transpose()?.unwrap_or(Seq(1)));
         let oldest_first = source(reader, filter, from, Order::OldestFirst);
-        Box::new(history::all(filter, oldest_first))
+        Box::new(history::all(filter.clone(), oldest_first))
     } else {
-        let newest_first = source(reader, filter, Seq(1), Order::NewestFirst);
+        let newest_first = source(reader, filter, filter.first(), Order::NewestFirst);
         Box::new(history::latest(filter, newest_first).into_iter())
     };
     let mut failed = None;

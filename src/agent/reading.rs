@@ -19,6 +19,7 @@ use super::pilot::Ask;
 use super::serve::App;
 use crate::journal::{Error, Reader};
 use crate::model::record::{Record, Seq};
+use crate::replay::Recovered;
 use crate::views::history::Filter;
 
 /// Records that match a query.
@@ -36,17 +37,26 @@ pub(super) async fn history(State(app): State<App>, Query(filter): Query<Filter>
     })
 }
 
-/// Where to begin.
+/// Which part.
 #[derive(Deserialize)]
-pub(super) struct From {
+pub(super) struct Part {
     #[serde(default)]
     from: u64,
+    /// Behind its last record, and with the state before its first.
+    below: Option<u64>,
 }
 
 /// Entries as they are on the disk.
-pub(super) async fn frames(State(app): State<App>, Query(From { from }): Query<From>) -> Response {
+pub(super) async fn frames(
+    State(app): State<App>,
+    Query(Part { from, below }): Query<Part>,
+) -> Response {
     stream(&app, move |journal, send| {
-        for piece in journal.frames(Seq(from))?.into_stream() {
+        let frames = match below {
+            Some(below) => journal.excerpt::<Recovered>(Seq(from)..Seq(below))?,
+            None => journal.frames(Seq(from))?,
+        };
+        for piece in frames.into_stream() {
             if !send(piece?) {
                 break;
             }

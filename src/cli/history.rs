@@ -2,17 +2,23 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
 
-use clap::Args;
 use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
 use jiff::ZonedDateTime;
 
+use super::incidents::IncidentsArgs;
 use super::parse_when;
-use super::render::{self, ListForm, Problem, Screen};
-use super::source::readable;
+use super::render::{self, Growing, ListForm, Problem, Screen};
+use super::source::{self, Origin, readable};
 use crate::machine::table::TABLE;
 use crate::model::event::Event;
-use crate::views::history::Filter;
+use crate::model::record::{Record, Seq};
+use crate::model::role::Role;
+use crate::views::LastChecks;
+use crate::views::history::{Filter, Pattern, Row};
 use crate::views::line::Entry;
 
 /// List what happened, what was decided about it, and why
@@ -24,8 +30,15 @@ use crate::views::line::Entry;
 /// Example: `rha history --since "10m ago" --why`
 ///
 /// Example: `rha history --kind redis-exited -n 0 --output jsonl`
+///
+/// Example: `rha history incidents`
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct HistoryArgs {
+    /// Something else than records.
+    #[command(subcommand)]
+    pub what: Option<What>,
+
     /// Records from this time on: `2h ago`, `14:00`, `yesterday 14:00`, `2026-08-03 14:00` or RFC 3339
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
@@ -42,6 +55,23 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
 
+    /// Only what is told of this node; by the name of the journal's own, all that is told of no other
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+
+    /// Only changes from or to this role
+    #[arg(long, value_name = "ROLE",
+          value_parser = PossibleValuesParser::new(Role::ALL.map(Role::word)))]
+    pub role: Option<String>,
+
+    /// Only this incident, by its number: `rha history incidents` lists them
+    #[arg(long, value_name = "N")]
+    pub incident: Option<u64>,
+
+    /// Only what has this in its words: a regular expression; without capital letters it finds those too
+    #[arg(long, value_name = "PATTERN")]
+    pub grep: Option<Pattern>,
+
     /// Only what this rule decided; `rha machine` lists the rules
     #[arg(long, value_name = "RULE", hide_possible_values = true,
           value_parser = PossibleValuesParser::new(TABLE.iter().map(|row| row.id)))]
@@ -51,7 +81,15 @@ pub struct HistoryArgs {
     #[arg(short = 'n', value_name = "N")]
     pub limit: Option<usize>,
 
-    /// Show quiet health checks too
+    /// The newest first
+    #[arg(long, short = 'r', conflicts_with = "follow")]
+    pub reverse: bool,
+
+    /// Go on with what comes, until Ctrl-C
+    #[arg(long, short = 'f', conflicts_with_all = ["until", "blackbox", "bundle"])]
+    pub follow: bool,
+
+    /// Show quiet health checks too, one by one
     #[arg(long)]
     pub all: bool,
 
@@ -63,38 +101,71 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "all")]
     pub blackbox: Option<Option<PathBuf>>,
 
+    /// Read this bundle, not the journal: a file that `rha export` made, or the name of one that was imported
+    #[arg(long, value_name = "FILE", conflicts_with = "blackbox")]
+    pub bundle: Option<PathBuf>,
+
     /// How to print it
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub output: ListForm,
 }
 
+/// What is listed instead of records.
+#[derive(Debug, Clone, Subcommand)]
+pub enum What {
+    /// List the incidents: from the first sign of trouble to a settled role
+    ///
+    /// The last 20, oldest first, as this node saw them; `rha postmortem` tells one of them, from all nodes. OUTAGE: until
+    /// a primary was seen to serve. LOSS: what may be lost of acknowledged writes. ALARMS: raised, and kept back because
+    /// they were said already.
+    ///
+    /// Example: `rha history incidents --since yesterday`
+    Incidents(IncidentsArgs),
+}
+
 /// Rows without `-n` and `--since`.
 const DEFAULT_LIMIT: usize = 50;
+/// How often `--follow` looks for more.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// The wall times of `--since` and `--until`, in microseconds.
+///
+/// # Errors
+/// A [`Problem`] of usage for a time that is none, and for a span that ends before it begins.
+pub fn span(
+    since: Option<&str>,
+    until: Option<&str>,
+    now: &ZonedDateTime,
+) -> Result<(Option<i64>, Option<i64>), Problem> {
+    let read = |text: Option<&str>| {
+        let moment = text.map(|text| parse_when(text, now)).transpose();
+        moment.map(|moment| moment.map(|moment| moment.as_microsecond()))
+    };
+    let (since, until) = (read(since)?, read(until)?);
+    let is_backwards = since
+        .zip(until)
+        .is_some_and(|(since, until)| since >= until);
+    if is_backwards {
+        return Err(Problem::usage("--until is not after --since"));
+    }
+    Ok((since, until))
+}
 
 impl HistoryArgs {
-    /// What is asked of the journal, or of the agent.
+    /// What is asked of the journal, or of the agent. `own` is the node whose journal it is, where that is known.
     ///
     /// # Errors
-    /// A [`Problem`] of usage for a time that is none, and for a span that ends before it begins.
-    pub fn filter(&self, now: &ZonedDateTime) -> Result<Filter, Problem> {
-        let read = |text: &Option<String>| {
-            let moment = text
-                .as_deref()
-                .map(|text| parse_when(text, now))
-                .transpose();
-            moment.map(|moment| moment.map(|moment| moment.as_microsecond()))
+    /// Those of [`span`], and too large a limit.
+    pub fn filter(&self, now: &ZonedDateTime, own: Option<&str>) -> Result<Filter, Problem> {
+        let (since, until) = span(self.since.as_deref(), self.until.as_deref(), now)?;
+        let is_part = since.is_some() || self.incident.is_some();
+        let limit = match self.limit {
+            None if !is_part => DEFAULT_LIMIT,
+            // From the end on, no more can be turned round.
+            None | Some(0) if self.reverse => Filter::MAX_LIMIT,
+            None => 0,
+            Some(limit) => limit,
         };
-        let (since, until) = (read(&self.since)?, read(&self.until)?);
-        if since
-            .zip(until)
-            .is_some_and(|(since, until)| since >= until)
-        {
-            return Err(Problem::usage("--until is not after --since"));
-        }
-        let limit = self.limit.unwrap_or(match since {
-            Some(_) => 0,
-            None => DEFAULT_LIMIT,
-        });
         if limit > Filter::MAX_LIMIT {
             return Err(Problem::usage(format!(
                 "-n {limit} is more than the {} that can be collected",
@@ -102,12 +173,19 @@ impl HistoryArgs {
             ))
             .hint("Use -n 0 for all records, or --since and --until for a part of them."));
         }
+        let is_own = self.node.is_some() && self.node.as_deref() == own;
         Ok(Filter {
             since,
             until,
+            after: None,
             kinds: self.kinds.clone(),
             instance: self.instance.clone(),
+            node: self.node.clone().filter(|_| !is_own),
+            own: is_own,
+            role: self.role.clone(),
             rule: self.rule.clone(),
+            incident: self.incident.map(Seq),
+            grep: self.grep.clone(),
             limit,
             quiet: self.all,
         })
@@ -128,6 +206,13 @@ pub fn run<R: Entry, E: Into<anyhow::Error>>(
 ) -> anyhow::Result<u8> {
     let mut failed = None;
     let records = readable(source, &mut failed);
+    let records: Box<dyn Iterator<Item = R>> = if args.reverse {
+        let mut newest_first: Vec<R> = records.collect();
+        newest_first.reverse();
+        Box::new(newest_first.into_iter())
+    } else {
+        Box::new(records)
+    };
     match args.output {
         ListForm::Table => {
             let is_empty = !render::history_table(screen, args.why, records, out)?;
@@ -144,4 +229,73 @@ pub fn run<R: Entry, E: Into<anyhow::Error>>(
     }
     out.flush()?;
     failed.map_or(Ok(0), Err)
+}
+
+/// Prints what `origin` has, and then what comes, until nobody reads any more.
+///
+/// # Errors
+/// Those of the origin and of `out`.
+pub fn follow(
+    args: &HistoryArgs,
+    filter: &Filter,
+    screen: &Screen,
+    origin: &Origin,
+    out: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    if args.output == ListForm::Json {
+        let problem = Problem::usage("--follow has no end, and an array has one");
+        return Err(problem.hint("Use --output jsonl.").into());
+    }
+    if args.output == ListForm::Csv {
+        render::history_csv_head(out)?;
+    }
+    let mut table = Growing::new(screen, args.why);
+    let mut print = |records: &[Record], out: &mut dyn Write| -> anyhow::Result<()> {
+        match args.output {
+            ListForm::Csv => render::history_csv_rows(records.iter().cloned(), out)?,
+            ListForm::Table => {
+                let rows: Vec<Row> = records.iter().map(Row::from).collect();
+                table.write(&rows, out)?;
+            }
+            ListForm::Json | ListForm::Jsonl => {
+                render::history_json(false, records.iter().cloned(), out)?;
+            }
+        }
+        Ok(out.flush()?)
+    };
+    // Before the first look, so that what comes meanwhile is not passed over.
+    let newest = Filter {
+        limit: 1,
+        quiet: true,
+        ..Filter::default()
+    };
+    let newest = source::history(origin, &newest)?.next().transpose()?;
+    let mut last = newest.map_or(Seq(0), |record| record.seq);
+    let records: Vec<Record> = source::history(origin, filter)?.collect::<Result<_, _>>()?;
+    last = last.max(records.last().map_or(last, |record| record.seq));
+    print(&records, out)?;
+    let mut before = LastChecks::default();
+    for record in &records {
+        before.is_notable(record);
+    }
+    loop {
+        sleep(LOOK);
+        let further = Filter {
+            after: Some(last),
+            quiet: true,
+            ..Filter::default()
+        };
+        let mut records = Vec::new();
+        for record in source::history(origin, &further)? {
+            let record = record?;
+            last = record.seq;
+            let is_notable = before.is_notable(&record) || args.all;
+            if is_notable && filter.matches_row(&Row::from(&record)) {
+                records.push(record);
+            }
+        }
+        if !records.is_empty() {
+            print(&records, out)?;
+        }
+    }
 }

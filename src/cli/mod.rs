@@ -1,7 +1,7 @@
 //! What people type: one file for each subcommand, and the glue that they share.
 
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -9,6 +9,7 @@ use crate::config::Config;
 
 mod ack;
 pub mod blackbox;
+mod bundle;
 mod check;
 mod client;
 pub mod completions;
@@ -16,12 +17,16 @@ pub mod config;
 mod doctor;
 mod drill;
 pub mod explain;
+mod export;
 pub mod history;
+mod import;
+pub mod incidents;
 pub mod journal;
 pub mod keepalived;
 mod locate;
 pub mod machine;
 mod pause;
+pub mod postmortem;
 mod promote;
 mod redis;
 pub mod render;
@@ -35,6 +40,7 @@ pub mod verify;
 mod when;
 
 use render::Screen;
+use source::Origin;
 pub use when::parse_when;
 
 /// Exit codes, a contract: scripts rest on them.
@@ -87,8 +93,11 @@ enum Command {
     /// standard error: one line for each change, and more with RHA_LOG=debug.
     Run,
     Status(status::StatusArgs),
-    History(history::HistoryArgs),
+    History(Box<history::HistoryArgs>),
     Replay(replay::ReplayArgs),
+    Postmortem(postmortem::PostmortemArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
     Verify(verify::VerifyArgs),
     Journal(journal::JournalArgs),
     Check(check::CheckArgs),
@@ -138,24 +147,22 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
     match &cli.command {
         Command::Run => run::run(file, Config::load(file)?),
         Command::Status(args) => status::run(args, &paths()?, out),
-        Command::History(args) => {
-            let filter = args.filter(&jiff::ZonedDateTime::now())?;
-            let screen = Screen::detect();
-            let place = match &args.blackbox {
-                None => {
-                    let records = source::history(&paths()?, &filter)?;
-                    return history::run(args, &screen, records, out);
-                }
-                // Needs no configuration: it may be the box of another host.
-                Some(Some(place)) => place.clone(),
-                Some(None) => paths()?.black_box(),
-            };
-            history::run(args, &screen, blackbox::history(&place, &filter)?, out)
-        }
+        Command::History(args) => look(args, file, out, err),
         Command::Replay(args) => {
-            let (before, records) = source::records(&paths()?)?;
-            replay::run(args, before, records, out)
+            let origin = origin(args.bundle.as_deref(), file, err)?;
+            let (before, records) = source::records(&origin)?;
+            replay::run(args, before, records, advert(&origin, file), out)
         }
+        Command::Postmortem(args) => {
+            let origin = origin(args.bundle.as_deref(), file, err)?;
+            let config = Config::load(file).ok();
+            let paths = config.as_ref().map(|config| &config.paths);
+            let with = args.with.iter().map(|name| bundle::find(name, paths));
+            let with: Vec<PathBuf> = with.collect();
+            postmortem::run(args, &Screen::detect(), &origin, &with, out)
+        }
+        Command::Export(args) => export::run(args, &paths()?, out, err),
+        Command::Import(args) => import::run(args, &paths()?, out),
         Command::Journal(args) => journal::run(args, &paths()?, out),
         Command::Verify(args) => verify::run(args, &source::verify(&paths()?)?, out),
         Command::Check(args) => match Config::load(file) {
@@ -179,4 +186,54 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Command::Explain(args) => explain::run(args, &Screen::detect(), out),
         Command::Completions(args) => completions::run(args, Cli::command(), out),
     }
+}
+
+/// The bundle that is named, or else the journal of this host.
+fn origin(bundle: Option<&Path>, file: &Path, err: &mut dyn Write) -> anyhow::Result<Origin> {
+    match bundle {
+        None => Ok(Origin::Host(locate::paths(file, err)?)),
+        // Needs no configuration: it may be read on any machine.
+        Some(name) => {
+            let config = Config::load(file).ok();
+            let paths = config.as_ref().map(|config| &config.paths);
+            Ok(Origin::Bundle(bundle::find(name, paths)))
+        }
+    }
+}
+
+fn look(
+    args: &history::HistoryArgs,
+    file: &Path,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    let screen = Screen::detect();
+    if let Some(history::What::Incidents(args)) = &args.what {
+        let origin = origin(args.bundle.as_deref(), file, err)?;
+        return incidents::run(args, &screen, &origin, out);
+    }
+    let now = jiff::ZonedDateTime::now();
+    let place = match &args.blackbox {
+        None => {
+            let origin = origin(args.bundle.as_deref(), file, err)?;
+            let own = source::node(&origin, file, args.node.is_some())?;
+            let filter = args.filter(&now, own.as_deref())?;
+            if args.follow {
+                return history::follow(args, &filter, &screen, &origin, out);
+            }
+            return history::run(args, &screen, source::history(&origin, &filter)?, out);
+        }
+        // Needs no configuration: it may be the box of another host.
+        Some(Some(place)) => place.clone(),
+        Some(None) => locate::paths(file, err)?.black_box(),
+    };
+    let filter = args.filter(&now, None)?;
+    history::run(args, &screen, blackbox::history(&place, &filter)?, out)
+}
+
+/// The interval between keepalived's adverts on this host, in milliseconds.
+fn advert(origin: &Origin, file: &Path) -> Option<u64> {
+    let Origin::Host(_) = origin else { return None };
+    let config = Config::load(file).ok()?;
+    u64::try_from(config.keepalived.advert_interval.as_millis()).ok()
 }

@@ -1,26 +1,56 @@
 //! `rha replay`: does the machine still decide what it decided?
 
 use std::io::Write;
+use std::path::PathBuf;
+
+mod step;
+mod whatif;
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde::Serialize;
 
-use super::render::{Cell, Columns, ReportForm, counted, plain, thousands};
+use super::render::{Cell, Columns, ReportForm, Screen, counted, plain, thousands};
 use super::source::readable;
 use crate::machine::RULESET;
 use crate::model::record::{Record, Seq};
+use crate::replay::whatif::what_if;
 use crate::replay::{Difference, Divergence, Recovered, Report, Verdict, rerun};
 use crate::views::Sentence;
 use crate::views::json::{DecisionJson, SCHEMA};
+use whatif::Asked;
 
 /// Decide every record of the journal again, and compare
 ///
 /// The machine runs over the recorded events and must come to the recorded decisions. Only reads: Redis,
 /// keepalived and the journal are not touched. Exit status: 3 if a decision differs; the first is shown,
 /// recorded and computed side by side. 3, too, if the journal is damaged; what can be read of it is replayed.
+///
+/// With --set it tells what would have been decided otherwise with other settings.
+///
+/// Example: `rha replay --set health.fall=5`
+///
+/// Example: `rha replay --step --from 57 --until 70`
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArgs {
+    /// Show each record: what was known, which rows were tried with which guards, what was decided
+    ///
+    /// On a terminal it waits for Enter behind each.
+    #[arg(long, conflicts_with = "set")]
+    pub step: bool,
+
+    /// Show quiet health checks with --step, too
+    #[arg(long, requires = "step")]
+    pub all: bool,
+
+    /// Begin with --step at this record
+    #[arg(long, value_name = "SEQ", requires = "step")]
+    pub from: Option<u64>,
+
+    /// What if this setting had been another? As in the configuration: health.fall=5; can be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+
     /// Stop after the record of this number
     #[arg(long, value_name = "SEQ")]
     pub until: Option<u64>,
@@ -29,13 +59,17 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub rules: bool,
 
+    /// Replay this bundle, not the journal: a file that `rha export` made, or the name of one that was imported
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+
     /// How to print it
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub output: ReportForm,
 }
 
 /// Replays `source`, the whole journal, oldest first, behind `before`; 0 if nothing diverges, else 3. What was read before an error is
-/// replayed.
+/// replayed. `advert` is the interval between keepalived's adverts, in milliseconds, where that is known.
 ///
 /// # Errors
 /// Those of the source and of `out`.
@@ -43,10 +77,25 @@ pub fn run<E: Into<anyhow::Error>>(
     args: &ReplayArgs,
     before: Recovered,
     source: impl Iterator<Item = Result<Record, E>>,
+    advert: Option<u64>,
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     let last = Seq(args.until.unwrap_or(u64::MAX));
     let mut failed = None;
+    if args.step || !args.set.is_empty() {
+        let asked = Asked::read(&args.set)?;
+        let screen = Screen::detect();
+        let records = readable(source, &mut failed).take_while(|record| record.seq <= last);
+        if args.step {
+            let first = Seq(args.from.unwrap_or(1));
+            step::run(&screen, before, (first, last), args.all, records, out)?;
+        } else {
+            let found = what_if(before, &asked.knobs, records);
+            whatif::print(args.output, &screen, &asked, advert, &found, out)?;
+        }
+        out.flush()?;
+        return failed.map_or(Ok(0), Err);
+    }
     let report = rerun(
         before,
         readable(source, &mut failed).take_while(|record| record.seq <= last),

@@ -2,7 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::iter;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
+use super::bundle;
 use super::client::Client;
 use super::render::Problem;
 use crate::agent::api::{Bad, JournalStats, Verified};
@@ -17,6 +20,15 @@ use crate::views::status::Status;
 
 /// Records as they come, wherever from.
 pub type Records = Box<dyn Iterator<Item = anyhow::Result<Record>>>;
+
+/// Whose records are looked at.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// The journal of this host, through the agent where one runs.
+    Host(Paths),
+    /// A bundle.
+    Bundle(PathBuf),
+}
 
 /// The instance that is meant: the named one, or the only one.
 ///
@@ -70,7 +82,14 @@ pub fn instance_of_agent(client: &Client, name: Option<&str>) -> anyhow::Result<
 ///
 /// # Errors
 /// Neither the agent nor the journal can be read.
-pub fn records(paths: &Paths) -> anyhow::Result<(Recovered, Records)> {
+pub fn records(origin: &Origin) -> anyhow::Result<(Recovered, Records)> {
+    let paths = match origin {
+        Origin::Host(paths) => paths,
+        Origin::Bundle(file) => {
+            let bundle = bundle::open(file)?;
+            return Ok((bundle.before_first()?, bundle::records(file, bundle)));
+        }
+    };
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let frames = FrameReader::new(client.open(api::FRAMES)?)?;
         let before = frames.before_first()?;
@@ -82,6 +101,29 @@ pub fn records(paths: &Paths) -> anyhow::Result<(Recovered, Records)> {
     let records = reader.records(Seq(1));
     let lost = iter::once_with(move || reader.check_end().err()).flatten();
     let records = records.chain(lost.map(Err));
+    let records = records.map(move |record| record.map_err(unread));
+    Ok((before, Box::new(records)))
+}
+
+/// The records in `range`, and what those before them come to. A bundle is given as a whole.
+///
+/// # Errors
+/// As above.
+pub fn excerpt(origin: &Origin, range: Range<Seq>) -> anyhow::Result<(Recovered, Records)> {
+    let paths = match origin {
+        Origin::Host(paths) => paths,
+        Origin::Bundle(_) => return records(origin),
+    };
+    if let Some(client) = Client::connect(&paths.agent_socket())? {
+        let (from, below) = (range.start, range.end.0);
+        let path = format!("{}?from={from}&below={below}", api::FRAMES);
+        let frames = FrameReader::new(client.open(&path)?)?;
+        let before = frames.before_first()?;
+        return Ok((before, Box::new(frames.map(|record| Ok(record?)))));
+    }
+    let unread = unread(paths);
+    let reader = Reader::open(&paths.journal()).map_err(unread)?;
+    let (before, records) = reader.part::<Recovered>(range).map_err(unread)?;
     let records = records.map(move |record| record.map_err(unread));
     Ok((before, Box::new(records)))
 }
@@ -103,7 +145,11 @@ pub fn stats(paths: &Paths) -> anyhow::Result<JournalStats> {
 ///
 /// # Errors
 /// As above.
-pub fn history(paths: &Paths, filter: &Filter) -> anyhow::Result<Records> {
+pub fn history(origin: &Origin, filter: &Filter) -> anyhow::Result<Records> {
+    let paths = match origin {
+        Origin::Host(paths) => paths,
+        Origin::Bundle(file) => return bundle::history(file, filter),
+    };
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let path = format!("{}?{}", api::HISTORY, serde_urlencoded::to_string(filter)?);
         let lines = BufReader::new(client.open(&path)?).lines();
@@ -182,4 +228,16 @@ pub fn verify(paths: &Paths) -> anyhow::Result<Verified> {
         verified.first_bad = missing(Some(&reader)).map(|why| Bad { seq, why });
     }
     Ok(verified)
+}
+
+/// The node whose records these are, where that `is_wanted` and known.
+///
+/// # Errors
+/// The bundle cannot be read.
+pub fn node(origin: &Origin, file: &Path, is_wanted: bool) -> anyhow::Result<Option<String>> {
+    match origin {
+        _ if !is_wanted => Ok(None),
+        Origin::Host(_) => Ok(Config::load(file).ok().map(|config| config.node.name)),
+        Origin::Bundle(bundle) => Ok(Some(bundle::open(bundle)?.about().node.clone())),
+    }
 }

@@ -339,6 +339,12 @@ impl Paths {
         self.state.join("blackbox")
     }
 
+    /// Bundles from elsewhere.
+    #[must_use]
+    pub fn bundles(&self) -> PathBuf {
+        self.state.join("bundles")
+    }
+
     /// Notify lines on their way in.
     #[must_use]
     pub fn spool(&self) -> PathBuf {

@@ -97,6 +97,20 @@ pub enum Error {
     /// A stream that does not begin as one of ours does.
     #[error("this is no rha journal stream")]
     NotAStream,
+    /// A file that does not begin as a bundle does.
+    #[error("this is no bundle of rha's: `rha export` makes them")]
+    NotABundle,
+    /// A later rha made it.
+    #[error(
+        "bundle version {found} is newer than this rha knows ({known}): \
+         install the version that made it, or newer"
+    )]
+    NewerBundle {
+        /// What was found.
+        found: u8,
+        /// The newest that this program reads.
+        known: u8,
+    },
     /// A stream that could not be read.
     #[error("cannot read the journal stream: {source}")]
     Stream {
@@ -155,6 +169,12 @@ impl Error {
         Self::Damaged {
             seq: Some(Seq(seq)),
             why: why.into(),
+        }
+    }
+
+    pub(super) fn stream(source: io::Error) -> Self {
+        Self::Stream {
+            source: Arc::new(source),
         }
     }
 

@@ -15,11 +15,13 @@
 //! effects, and the records behind a restart take up their numbers.
 
 pub mod block;
+pub mod bundle;
 mod cache;
 pub mod codec;
 pub mod committer;
 mod dir;
 pub mod error;
+mod excerpt;
 pub mod frames;
 pub mod index;
 mod keeper;
@@ -49,6 +51,7 @@ use std::time::Duration;
 use crate::model::record::{Record, Seq};
 
 use block::Block;
+pub use bundle::Bundle;
 use codec::{Chain, Entry, MAX_BODY};
 pub use committer::Committer;
 pub use error::Error;

@@ -305,7 +305,11 @@ impl Reader {
     }
 
     /// The newest snapshot of the records before a volume that begins at `most` or earlier.
-    fn snapshot<F: Fold>(&self, row: &Row, most: u64) -> Result<Option<(u64, F)>, Error> {
+    pub(super) fn snapshot<F: Fold>(
+        &self,
+        row: &Row,
+        most: u64,
+    ) -> Result<Option<(u64, F)>, Error> {
         let firsts = row.iter().map(Volume::first).rev();
         for first in firsts.filter(|first| *first <= most) {
             let Some(bytes) = snapshot::bytes(self.shelf.dir(), first)? else {

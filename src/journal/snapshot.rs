@@ -43,12 +43,18 @@ pub(super) fn path(dir: &Path, first: u64) -> PathBuf {
     dir.join(format!("{first:020}.state"))
 }
 
-/// Writes the snapshot of the records before `first`, the last of which has this hash.
-pub(super) fn write<F: Fold>(dir: &Path, first: u64, before: Hash, fold: &F) -> Result<(), Error> {
+/// The snapshot of the records before `first`, the last of which has this hash.
+pub(super) fn encode<F: Fold>(first: u64, before: Hash, fold: &F) -> Vec<u8> {
     let mut bytes = [MAGIC.as_slice(), &[FORMAT], &first.to_be_bytes(), &before.0].concat();
     bytes.extend(codec::serialize(fold));
     let hash = blake3::hash(&bytes);
     bytes.extend_from_slice(&hash.as_bytes()[..16]);
+    bytes
+}
+
+/// Writes it.
+pub(super) fn write<F: Fold>(dir: &Path, first: u64, before: Hash, fold: &F) -> Result<(), Error> {
+    let bytes = encode(first, before, fold);
     let path = path(dir, first);
     let temporary = path.with_extension("tmp");
     let failed = |e| Error::io("write", &temporary, e);

@@ -52,6 +52,17 @@ pub const RULESET: u16 = 3;
 
 /// Folds `event` into `state` and decides. `seq` names the record that the decision will be.
 pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {
+    step_seen(state, seq, at, event, |_, _| ())
+}
+
+/// [`step`], with a look at what is known when the table is asked, and by which trigger.
+pub fn step_seen(
+    state: &mut State,
+    seq: Seq,
+    at: At,
+    event: &Event,
+    seen: impl FnOnce(&State, row::Trigger),
+) -> Decision {
     let stamp = state::Stamp { seq, at };
     let led = quorum::may_lead(state);
     quorum::expire(state, stamp);
@@ -62,6 +73,7 @@ pub fn step(state: &mut State, seq: Seq, at: At, event: &Event) -> Decision {
     draft.detail = observed.detail;
     if state.live {
         if let Some(trigger) = trigger {
+            seen(state, trigger);
             let row = table::find(state, trigger);
             apply::apply(state, row, &mut draft);
         }

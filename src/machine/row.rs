@@ -195,7 +195,9 @@ pub enum Cond {
 }
 
 impl Cond {
-    fn holds(self, state: &State) -> bool {
+    /// Is it so?
+    #[must_use]
+    pub fn holds(self, state: &State) -> bool {
         match self {
             Self::Is(guard) => guard.holds(state),
             Self::Not(guard) => !guard.holds(state),
@@ -301,7 +303,9 @@ impl Row {
         self.to.is_none() && self.then.is_empty()
     }
 
-    pub(super) fn fires(&self, state: &State, trigger: Trigger) -> bool {
+    /// It is the row for that, unless one above it is.
+    #[must_use]
+    pub fn fires(&self, state: &State, trigger: Trigger) -> bool {
         self.on == trigger
             && (self.from.is_empty() || self.from.contains(&state.role))
             && self.when.iter().all(|cond| cond.holds(state))

@@ -1,87 +1,22 @@
-//! History: which records a reader asks for, and one row in plain words for each.
+//! History: the records that a reader asks for, and one row in plain words for each.
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
+use super::filter::told_of;
 use super::quiet::LastChecks;
 use super::sentence::{Sentence, operator_of, original_time};
 use crate::machine::table;
-use crate::model::decision::{RuleId, Transition};
+use crate::model::decision::Transition;
 use crate::model::record::{IncidentId, Record, Seq};
 use crate::model::time::At;
 
+pub use super::filter::{Filter, Pattern};
 pub use super::latest::latest;
-
-/// Which records are asked for. It travels to the agent as JSON or as a query string
-/// (`?since=2026-08-03T06:00:00Z&kinds=redis-exited,vrrp-notified&limit=50`), so every field is flat.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Filter {
-    /// From this wall time on, in microseconds; RFC 3339 where it travels.
-    #[serde(with = "moment", skip_serializing_if = "Option::is_none")]
-    pub since: Option<i64>,
-    /// Before this wall time, in microseconds; RFC 3339 where it travels.
-    #[serde(with = "moment", skip_serializing_if = "Option::is_none")]
-    pub until: Option<i64>,
-    /// Any of these kinds of event (`Event::KINDS`); empty for all. Comma-separated where it travels.
-    #[serde(with = "kinds", skip_serializing_if = "Vec::is_empty")]
-    pub kinds: Vec<String>,
-    /// This instance only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    /// Records that this rule decided only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// The last so many, at most [`Filter::MAX_LIMIT`]; 0 for all, one by one.
-    pub limit: usize,
-    /// Quiet checks too: those that changed nothing and say what the check before them said.
-    pub quiet: bool,
-}
-
-impl Filter {
-    /// More than this are not collected; ask for all of them instead, or for a shorter time.
-    pub const MAX_LIMIT: usize = 100_000;
-
-    /// The record is asked for, unless it is a quiet check.
-    pub(super) fn matches(&self, record: &Record) -> bool {
-        self.wants(
-            record.at.wall_us,
-            record.event.kind(),
-            &record.instance,
-            record.decision.rule.as_ref().map(RuleId::as_str),
-        )
-    }
-
-    /// The row is asked for; as above.
-    #[must_use]
-    pub fn matches_row(&self, row: &Row) -> bool {
-        let rule = row.rule.as_deref();
-        self.wants(row.at.wall_us, &row.kind, &row.instance, rule)
-    }
-
-    fn wants(&self, wall_us: i64, kind: &str, place: &str, decided: Option<&str>) -> bool {
-        let Self {
-            since,
-            until,
-            kinds,
-            instance,
-            rule,
-            limit: _,
-            quiet: _,
-        } = self;
-        since.is_none_or(|since| wall_us >= since)
-            && until.is_none_or(|until| wall_us < until)
-            && (kinds.is_empty() || kinds.iter().any(|one| one == kind))
-            && instance.as_ref().is_none_or(|name| name == place)
-            && rule.as_deref().is_none_or(|id| decided == Some(id))
-    }
-}
 
 /// All records that are asked for, as they come, oldest first: for [`Filter::limit`] 0, since
 /// nothing is collected. For the last few of a long journal there is [`latest`].
 pub fn all<E>(
-    filter: &Filter,
+    filter: Filter,
     oldest_first: impl Iterator<Item = Result<Record, E>>,
 ) -> impl Iterator<Item = Result<Record, E>> {
     let mut before = LastChecks::default();
@@ -102,6 +37,8 @@ pub struct Row {
     pub instance: String,
     /// The kind of event.
     pub kind: Cow<'static, str>,
+    /// The other node that it tells of.
+    pub node: Option<String>,
     /// What happened, as a sentence.
     pub what: String,
     /// When it happened, where the event says so and it was not when it was decided.
@@ -133,6 +70,7 @@ impl From<&Record> for Row {
             at: record.at,
             instance: record.instance.clone(),
             kind: Cow::Borrowed(record.event.kind()),
+            node: told_of(&record.event).map(str::to_owned),
             what: Sentence::new(&record.instance, &record.event).to_string(),
             original: original_time(record),
             change: decision.transition,
@@ -153,57 +91,6 @@ pub(super) fn because(rule: &str) -> Option<&'static str> {
     table::row(rule).map(|row| row.because)
 }
 
-/// A wall time on the wire: RFC 3339.
-mod moment {
-    use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    #[allow(clippy::ref_option)] // serde hands the field over like this.
-    pub fn serialize<S: Serializer>(us: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-        match us {
-            Some(us) => serializer.serialize_str(&crate::views::rfc3339(*us)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
-        let Some(text) = Option::<String>::deserialize(from)? else {
-            return Ok(None);
-        };
-        let moment: Timestamp = text.parse().map_err(|why| {
-            D::Error::custom(format!("`{text}` is not a time in RFC 3339: {why}"))
-        })?;
-        Ok(Some(moment.as_microsecond()))
-    }
-}
-
-/// Kinds on the wire: separated by commas, for a query string has no lists.
-mod kinds {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::model::event::Event;
-
-    #[allow(clippy::ptr_arg)] // serde hands the field over like this.
-    pub fn serialize<S: Serializer>(kinds: &Vec<String>, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&kinds.join(","))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-        let text = String::deserialize(from)?;
-        let kinds: Vec<String> = text.split(',').map(str::trim).map(str::to_owned).collect();
-        match kinds
-            .iter()
-            .find(|kind| !Event::KINDS.contains(&kind.as_str()))
-        {
-            Some(unknown) => Err(D::Error::custom(format!(
-                "there is no kind of event `{unknown}`; there are {}",
-                Event::KINDS.join(", ")
-            ))),
-            None => Ok(kinds),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
@@ -219,7 +106,7 @@ mod tests {
     }
 
     fn seqs(filter: &Filter, records: &[Record]) -> Vec<u64> {
-        let forward: Vec<u64> = all(filter, ok(records.to_vec()))
+        let forward: Vec<u64> = all(filter.clone(), ok(records.to_vec()))
             .map(|record| record.unwrap().seq.0)
             .collect();
         let mut reversed = records.to_vec();
@@ -314,28 +201,6 @@ mod tests {
         let inside: Vec<u64> = inside.map(|r| r.seq.0).collect();
         assert!(!inside.is_empty() && inside.len() < records.len());
         assert_eq!(seqs(&window, &records), inside);
-    }
-
-    #[test]
-    fn travels_as_json_and_refuses_what_it_does_not_know() {
-        let filter = Filter {
-            since: Some(START_US + 1),
-            kinds: vec!["redis-exited".to_owned(), "vip-changed".to_owned()],
-            instance: Some("redis".to_owned()),
-            limit: 50,
-            ..Filter::default()
-        };
-        let json = serde_json::to_string(&filter).unwrap();
-        insta::assert_snapshot!(json, @r#"{"since":"2026-08-03T06:00:00.000001Z","kinds":"redis-exited,vip-changed","instance":"redis","limit":50,"quiet":false}"#);
-        assert_eq!(serde_json::from_str::<Filter>(&json).unwrap(), filter);
-        for (text, complaint) in [
-            (r#"{"kind":"x"}"#, "unknown field `kind`"),
-            (r#"{"kinds":"redis-exit"}"#, "no kind of event `redis-exit`"),
-            (r#"{"since":"14:00"}"#, "`14:00` is not a time in RFC 3339"),
-        ] {
-            let error = serde_json::from_str::<Filter>(text).unwrap_err();
-            assert!(error.to_string().contains(complaint), "{error}");
-        }
     }
 
     #[test]

@@ -41,9 +41,10 @@ pub fn latest<E>(
                 continue;
             }
         };
-        let is_past = filter
-            .since
-            .is_some_and(|since| record.at.wall_us < since.saturating_sub(CLOCK_STEP_US));
+        let is_past = record.seq < filter.first()
+            || filter
+                .since
+                .is_some_and(|since| record.at.wall_us < since.saturating_sub(CLOCK_STEP_US));
         if is_past || search.is_over() {
             break;
         }

@@ -173,6 +173,7 @@ impl Said {
             at,
             instance: self.instance,
             kind: Cow::Owned(self.kind),
+            node: told_of(&self.event),
             what: self.summary,
             original: self.original_at.and_then(|_| original(&self.event)),
             change: self.transition.and_then(|change| change.roles()),
@@ -231,6 +232,12 @@ fn original(event: &Value) -> Option<At> {
         mono_us: moment.mono_us,
         boot: boot(&moment.boot)?,
     })
+}
+
+/// The other node that the event tells of: under this key or that.
+fn told_of(event: &Value) -> Option<String> {
+    let name = event.get("peer").or_else(|| event.get("to"))?;
+    name.as_str().map(str::to_owned)
 }
 
 fn boot(hex: &str) -> Option<BootId> {

@@ -4,6 +4,7 @@
 //! bounded amount, so a journal of any length can be read. Records come from any iterator: the
 //! journal on the disk, or the agent's answer.
 
+mod filter;
 mod grade;
 pub mod history;
 pub mod json;

@@ -1,6 +1,7 @@
 //! Incidents: from the first sign of trouble to a settled role, one summary each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ use crate::model::decision::Note;
 use crate::model::effect::Effect;
 use crate::model::event::{Deadline, Event};
 use crate::model::record::{IncidentId, Record};
+use crate::model::redis::RedisRole;
 use crate::model::role::Role;
 use crate::model::time::At;
 
@@ -41,6 +43,11 @@ pub struct IncidentSummary {
     pub rule: Option<String>,
     /// That rule's sentence.
     pub because: Option<String>,
+    /// From its beginning until a primary was seen to serve, here or on another node, in microseconds; 0 where the one
+    /// here went on. `None` where none was seen. Who took over saw the trouble later than who had it.
+    pub outage_us: Option<u64>,
+    /// What is known of acknowledged writes that were lost.
+    pub loss: Loss,
     /// How many times Redis was promoted here.
     pub promotions: u64,
     /// Alarms said for the first time; each is counted once, however many sinks it went to.
@@ -53,6 +60,34 @@ pub struct IncidentSummary {
     pub alarms_resolved: u64,
 }
 
+/// What an incident can have cost, as this node knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Loss {
+    /// Redis here was promoted, and last known to be in step with the primary before so long before that, in
+    /// microseconds: what that took in later may be lost.
+    pub unseen_us: Option<u64>,
+    /// Redis here had led, and the new primary lacked so many bytes of its stream; `None` where that cannot be told.
+    pub bytes: Option<u64>,
+    /// Those were saved to a file.
+    pub saved: Option<bool>,
+}
+
+/// In words.
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = |f: &mut fmt::Formatter<'_>| match self.bytes {
+            Some(bytes) => write!(f, "{bytes} bytes"),
+            None => f.write_str("unknown"),
+        };
+        match (self.saved, self.unseen_us) {
+            (Some(true), _) => bytes(f).and_then(|()| f.write_str(", saved")),
+            (Some(false), _) => bytes(f).and_then(|()| f.write_str(", NOT saved")),
+            (None, Some(us)) => write!(f, "< {}.{} s of writes", us / 1_000_000, us / 100_000 % 10),
+            (None, None) => f.write_str("none"),
+        }
+    }
+}
+
 /// Finds the incidents in records, oldest first. Holds the open ones only: one for each instance.
 #[derive(Debug, Default)]
 pub struct Timeline {
@@ -60,6 +95,8 @@ pub struct Timeline {
     /// The drills that run, as sentences: what they break is no trouble of its own.
     drills: BTreeMap<String, String>,
     open: BTreeMap<String, (At, IncidentSummary)>,
+    /// When the Redis of an instance was last seen with a live link to its primary.
+    in_step: BTreeMap<String, At>,
 }
 
 impl Timeline {
@@ -81,10 +118,18 @@ impl Timeline {
                     .insert(record.instance.clone(), (record.at, summary));
             }
         }
+        self.note_link(record);
+        let role = self.roles.get(&record.instance);
         let (opened, summary) = self.open.get_mut(&record.instance)?;
         summary.duration_us = elapsed_us(opened, &record.at);
+        if summary.outage_us.is_none() && (role == Some(&Role::Primary) || tells_of_primary(record))
+        {
+            let went_on = record.seq == summary.id && record.decision.transition.is_none();
+            summary.outage_us = Some(if went_on { 0 } else { summary.duration_us });
+        }
+        let in_step = self.in_step.get(&record.instance);
+        cost(&mut summary.loss, record, in_step);
         let closed = count(summary, record);
-        let role = self.roles.get(&record.instance);
         summary.to = role.map(ToString::to_string);
         if !closed {
             return None;
@@ -93,6 +138,15 @@ impl Timeline {
         self.open
             .remove(&record.instance)
             .map(|(_, summary)| summary)
+    }
+
+    fn note_link(&mut self, record: &Record) {
+        let Event::RedisProbed(probe) = &record.event else {
+            return;
+        };
+        if probe.observation.as_ref().is_some_and(|seen| seen.link_up) {
+            self.in_step.insert(record.instance.clone(), record.at);
+        }
     }
 
     fn note_drill(&mut self, record: &Record) {
@@ -135,11 +189,39 @@ fn open(record: &Record, id: IncidentId, from: Option<Role>) -> IncidentSummary 
         cause: Sentence::new(&record.instance, &record.event).to_string(),
         because: rule.as_deref().and_then(because).map(str::to_owned),
         rule,
+        outage_us: None,
+        loss: Loss::default(),
         promotions: 0,
         alarms_raised: 0,
         alarms_repeated: 0,
         alarms_suppressed: 0,
         alarms_resolved: 0,
+    }
+}
+
+/// Another node's Redis is seen to be a master.
+fn tells_of_primary(record: &Record) -> bool {
+    let Event::PeerProbed { probe, .. } = &record.event else {
+        return false;
+    };
+    let seen = probe.observation.as_ref();
+    probe.grade.is_ready() && seen.is_some_and(|seen| seen.role == RedisRole::Master)
+}
+
+/// Notes what a record of the incident says of writes that may be lost.
+fn cost(loss: &mut Loss, record: &Record, in_step: Option<&At>) {
+    let promoted = record
+        .decision
+        .notes
+        .iter()
+        .any(|note| matches!(note, Note::Epoch(_)));
+    match &record.event {
+        Event::Rescued { diverged, .. } => (loss.bytes, loss.saved) = (diverged.lacks, Some(true)),
+        Event::NotRescued { diverged, .. } => {
+            (loss.bytes, loss.saved) = (diverged.lacks, Some(false));
+        }
+        _ if promoted => loss.unseen_us = in_step.and_then(|at| record.at.since(at)),
+        _ => {}
     }
 }
 

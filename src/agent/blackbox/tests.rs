@@ -92,7 +92,7 @@ impl World {
     /// What `rha history -n 0 --output jsonl` prints of all that was told.
     fn expected(&self) -> Vec<String> {
         let all = self.story.records.iter().cloned().map(Ok::<_, Error>);
-        history::all(&Filter::default(), all)
+        history::all(Filter::default(), all)
             .map(|record| record.unwrap().json().unwrap().into_owned())
             .collect()
     }

@@ -12,7 +12,7 @@ use crate::agent::api;
 use crate::agent::runtime::runtime;
 use crate::cli::client::Client;
 use crate::cli::render::{self, Screen};
-use crate::cli::source::{self, readable};
+use crate::cli::source::{self, Origin, readable};
 use crate::config::Paths;
 use crate::model::redis::RedisRole;
 use crate::views::history::Filter;
@@ -194,7 +194,10 @@ pub fn tell_records(
         ..Filter::default()
     };
     let mut failed = None;
-    let records = readable(source::history(paths, &filter)?, &mut failed);
+    let records = readable(
+        source::history(&Origin::Host(paths.clone()), &filter)?,
+        &mut failed,
+    );
     render::history_table(&Screen::detect(), false, records, out)?;
     failed.map_or(Ok(()), Err)
 }

@@ -33,11 +33,30 @@ pub fn json(
 /// # Errors
 /// Those of `out`.
 pub fn csv(entries: impl Iterator<Item = impl Entry>, out: &mut dyn Write) -> anyhow::Result<()> {
+    csv_head(out)?;
+    csv_rows(entries, out)
+}
+
+/// The header of that.
+///
+/// # Errors
+/// Those of `out`.
+pub fn csv_head(out: &mut dyn Write) -> anyhow::Result<()> {
     let header = [
         "seq", "at", "instance", "kind", "summary", "from", "to", "rule", "because", "effects",
         "notes", "incident", "cause", "operator",
     ];
-    super::csv::line(out, &header)?;
+    Ok(super::csv::line(out, &header)?)
+}
+
+/// What is below it.
+///
+/// # Errors
+/// Those of `out`.
+pub fn csv_rows(
+    entries: impl Iterator<Item = impl Entry>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     for entry in entries {
         let row = entry.row();
         let change = |pick: fn(&crate::model::decision::Transition) -> crate::model::role::Role| {

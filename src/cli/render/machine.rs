@@ -195,7 +195,8 @@ fn order(order: &Order) -> String {
 }
 
 /// A trigger's name in lower-case words.
-fn words(trigger: Trigger, separator: &str) -> String {
+#[must_use]
+pub fn words(trigger: Trigger, separator: &str) -> String {
     let mut text = String::new();
     for c in format!("{trigger:?}").chars() {
         if c.is_ascii_uppercase() && !text.is_empty() {

@@ -8,6 +8,7 @@ mod csv;
 mod error;
 mod history;
 pub mod machine;
+pub mod postmortem;
 mod rows;
 mod screen;
 mod status;
@@ -19,8 +20,11 @@ pub use columns::{Cell, Columns, GAP, wrap};
 pub use csv::findings as findings_csv;
 pub use csv::line as csv_line;
 pub use error::{Problem, ignore_broken_pipe, report, warn};
-pub use history::{csv as history_csv, json as history_json};
-pub use rows::table as history_table;
+pub use history::{
+    csv as history_csv, csv_head as history_csv_head, csv_rows as history_csv_rows,
+    json as history_json,
+};
+pub use rows::{Growing, table as history_table};
 pub use screen::{Screen, stdout};
 pub use status::status;
 

@@ -40,49 +40,69 @@ pub fn table(
     entries: impl Iterator<Item = impl Entry>,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let mut table = None;
+    let mut table = Growing::new(screen, why);
     let mut page = Vec::new();
     for entry in entries {
         page.push(entry.row());
         if page.len() == PAGE {
-            write_page(screen, why, &mut table, &page, out)?;
+            table.write(&page, out)?;
             page.clear();
         }
     }
-    write_page(screen, why, &mut table, &page, out)?;
-    Ok(table.is_some())
+    table.write(&page, out)?;
+    Ok(table.table.is_some())
 }
 
-fn write_page(
-    screen: &Screen,
+/// Such a table of which not all rows are there yet.
+pub struct Growing<'a> {
+    screen: &'a Screen,
     why: bool,
-    table: &mut Option<Table>,
-    page: &[Row],
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let Some(first) = page.first() else {
-        return Ok(());
-    };
-    let table = table.get_or_insert_with(|| Table::new(screen, why, first));
-    table.take_in(page);
-    let (shown, widths): (Vec<Column>, Vec<usize>) = table.layout().into_iter().unzip();
-    let columns = Columns::of(widths).right(1);
-    if shown != table.shown {
-        let bold = Style::new().bold();
-        let titles = shown.iter().map(|column| table.title(*column));
-        let titles = titles.map(|title| vec![Cell::styled(title, bold)]);
-        table.write(&columns, &titles.collect::<Vec<_>>(), out)?;
-    }
-    for row in page {
-        table.write_day(row, out)?;
-        let cells = shown.iter().map(|column| table.cells(*column, row));
-        table.write(&columns, &cells.collect::<Vec<_>>(), out)?;
-        if why {
-            write_why(screen, row, out)?;
+    table: Option<Table>,
+}
+
+impl<'a> Growing<'a> {
+    /// Without any rows.
+    #[must_use]
+    pub fn new(screen: &'a Screen, why: bool) -> Self {
+        Self {
+            screen,
+            why,
+            table: None,
         }
     }
-    table.shown = shown;
-    Ok(())
+
+    /// Writes further rows.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&mut self, rows: &[Row], out: &mut dyn Write) -> anyhow::Result<()> {
+        let Some(first) = rows.first() else {
+            return Ok(());
+        };
+        let (screen, why) = (self.screen, self.why);
+        let table = self
+            .table
+            .get_or_insert_with(|| Table::new(screen, why, first));
+        table.take_in(rows);
+        let (shown, widths): (Vec<Column>, Vec<usize>) = table.layout().into_iter().unzip();
+        let columns = Columns::of(widths).right(1);
+        if shown != table.shown {
+            let bold = Style::new().bold();
+            let titles = shown.iter().map(|column| table.title(*column));
+            let titles = titles.map(|title| vec![Cell::styled(title, bold)]);
+            table.write(&columns, &titles.collect::<Vec<_>>(), out)?;
+        }
+        for row in rows {
+            table.write_day(row, out)?;
+            let cells = shown.iter().map(|column| table.cells(*column, row));
+            table.write(&columns, &cells.collect::<Vec<_>>(), out)?;
+            if why {
+                write_why(screen, row, out)?;
+            }
+        }
+        table.shown = shown;
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

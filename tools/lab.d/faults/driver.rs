@@ -2,7 +2,7 @@
 //! is spoilt.
 
 use std::io::{BufRead, BufReader};
-use std::path::absolute;
+use std::path::{Path, absolute};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -33,11 +33,18 @@ pub fn run(world: &WorldArgs, args: &FaultsArgs) -> anyhow::Result<Verdict> {
     }
     let rounds = |fault| (1..=args.rounds).map(move |round| Play { fault, round });
     let plays: Vec<Play> = faults.into_iter().flat_map(rounds).collect();
+    let record = args.record.as_deref().map(absolute).transpose()?;
     let mut matrix = Matrix::begin(args.rounds);
     let (mut done, mut worlds) = (0, 0);
     while done < plays.len() {
         worlds += 1;
-        done += in_one_world(world, worlds, batch(&plays[done..]), &mut matrix)?;
+        done += in_one_world(
+            world,
+            worlds,
+            record.as_deref(),
+            batch(&plays[done..]),
+            &mut matrix,
+        )?;
     }
     Ok(matrix.end())
 }
@@ -56,10 +63,11 @@ fn batch(plays: &[Play]) -> &[Play] {
 fn in_one_world(
     world: &WorldArgs,
     number: u32,
+    record: Option<&Path>,
     plays: &[Play],
     matrix: &mut Matrix,
 ) -> anyhow::Result<usize> {
-    let mut child = another_world(&words(world, number, plays)?)?
+    let mut child = another_world(&words(world, number, record, plays)?)?
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -100,7 +108,12 @@ fn in_one_world(
 }
 
 /// The words of `lab` that play this.
-fn words(world: &WorldArgs, number: u32, plays: &[Play]) -> anyhow::Result<Vec<String>> {
+fn words(
+    world: &WorldArgs,
+    number: u32,
+    record: Option<&Path>,
+    plays: &[Play],
+) -> anyhow::Result<Vec<String>> {
     let first = plays.first().context("a world has something to play")?;
     let mut words = vec![
         "faults-here".to_owned(),
@@ -114,6 +127,9 @@ fn words(world: &WorldArgs, number: u32, plays: &[Play]) -> anyhow::Result<Vec<S
     if let Some(dir) = &world.keep {
         let dir = absolute(dir)?.join(format!("{number:02}-{}", first.fault.name));
         words.push(format!("--keep={}", dir.display()));
+    }
+    if let Some(dir) = record {
+        words.push(format!("--record={}", dir.display()));
     }
     words.extend(plays.iter().map(Play::to_string));
     Ok(words)

@@ -1,6 +1,10 @@
 //! Plays inside a world: one line of JSON for each round on stdout, and what the journals say of a broken promise on
 //! stderr.
 
+use std::path::Path;
+
+use anyhow::Context;
+
 use super::HereArgs;
 use super::round::Round;
 use super::scene::play;
@@ -17,12 +21,29 @@ pub fn run(world: &mut World, args: &HereArgs) -> anyhow::Result<Verdict> {
         if is_broken {
             show_evidence(world, &round, (now() - began).as_secs() + 1);
         }
+        if let Some(dir) = &args.record {
+            record(world, &dir.join(&round.name), (now() - began).as_secs() + 1)?;
+        }
         say(serde_json::to_string(&round)?);
         if is_broken || one.fault.spoils {
             break;
         }
     }
     Ok(Verdict::told(true))
+}
+
+/// What each host recorded in the last so many seconds, as a bundle.
+fn record(world: &World, dir: &Path, seconds: u64) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let since = format!("{seconds}s ago");
+    for host in &world.hosts {
+        let file = dir.join(format!("{}.rha", host.name));
+        let file = file
+            .to_str()
+            .context("the name of the directory is no text")?;
+        host.rha_checked(&["export", "--since", &since, "--out", file])?;
+    }
+    Ok(())
 }
 
 fn show_evidence(world: &World, round: &Round, seconds: u64) {

@@ -25,6 +25,7 @@ mod table;
 mod watch;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -45,6 +46,9 @@ pub struct FaultsArgs {
     /// Name the faults and what is promised of each, and do nothing
     #[arg(long)]
     list: bool,
+    /// Write what the hosts recorded of each into DIR, as NAME/HOST.rha: tests/recordings is made of such
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
     /// End with one JSON object in a line of its own
     #[arg(long)]
     pub json: bool,
@@ -53,6 +57,9 @@ pub struct FaultsArgs {
 /// `lab faults-here`.
 #[derive(Args)]
 pub struct HereArgs {
+    /// Where what the hosts recorded goes
+    #[arg(long)]
+    record: Option<PathBuf>,
     /// What to play, as NAME:ROUND
     #[arg(required = true, value_parser = Play::parse)]
     plays: Vec<Play>,

@@ -79,6 +79,8 @@ pub const SILENT_FAILOVER: Promise = Promise {
 pub const GOODBYE: Promise = Promise {
     lost: Loss::AtMost(20, "the old primary takes writes until it is demoted"),
     two_masters_ms: 100,
+    // They are rescued, with an alarm.
+    alarms: (1, 2),
     ..FAILOVER
 };
 

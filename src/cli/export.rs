@@ -1,0 +1,341 @@
+//! `rha export`: a part of the journal in a file, to be looked at elsewhere.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Seek, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+
+use super::client::Client;
+use super::history::span;
+use super::render::{self, Problem, counted, thousands};
+use super::source::{self, Origin};
+use crate::agent::api;
+use crate::config::Paths;
+use crate::journal::bundle::{self, About};
+use crate::journal::{FrameReader, Reader};
+use crate::machine::RULESET;
+use crate::model::decision::Note;
+use crate::model::event::Event;
+use crate::model::record::{Record, Seq};
+use crate::replay::Recovered;
+use crate::views::history::Filter;
+use crate::views::rfc3339;
+
+/// Write a part of the journal into a file, to be looked at elsewhere
+///
+/// A bundle holds the records as they are in the journal, with its hash chain, the settings and versions that they were
+/// decided by, and what the machine knew before the first: history, replay and postmortem read it on any machine
+/// (--bundle). No password is in it. The head of the file is text and says what it is. With --format jsonl the same
+/// records as history prints them with --output jsonl, for other programs.
+///
+/// Example: `rha export --incident 57 > 57.rha`
+///
+/// Example: `rha export --since "2h ago" --out lvs1.rha`
+///
+/// Example: `rha export --format jsonl --out journal.jsonl`
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// This incident, and what was around it: `rha history incidents` lists them
+    #[arg(long, value_name = "N", conflicts_with_all = ["since", "until"])]
+    pub incident: Option<u64>,
+
+    /// How much around it
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = margin)]
+    pub around: i64,
+
+    /// Records from this time on: `2h ago`, `14:00`, `yesterday 14:00` or RFC 3339 [default: all]
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Records before this time, written as for --since
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+
+    /// What to write
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: Format,
+
+    /// Where to [default: standard output]
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// A bundle, for rha
+    #[default]
+    Bundle,
+    /// JSON objects, one a line, for other programs
+    Jsonl,
+}
+
+/// A span of time, in microseconds.
+fn margin(text: &str) -> Result<i64, String> {
+    let span: jiff::Span = text
+        .parse()
+        .map_err(|_| "not a span of time such as 30s or 5m")?;
+    let total = span.total(jiff::Unit::Microsecond);
+    let total = total.map_err(|_| "days and longer have no fixed length: use hours")?;
+    if (0.0..1e15).contains(&total) {
+        Ok(total as i64)
+    } else {
+        Err("not between 0 and some years".to_owned())
+    }
+}
+
+/// Writes what is asked for; says on `err` what that is.
+///
+/// # Errors
+/// A [`Problem`] of usage, those of the journal, of the file and of `out`.
+pub fn run(
+    args: &ExportArgs,
+    paths: &Paths,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    if args.format == Format::Bundle && args.out.is_none() && io::stdout().is_terminal() {
+        let problem = Problem::usage("a bundle is not for a terminal");
+        return Err(problem.hint("Give --out FILE, or > FILE.").into());
+    }
+    let origin = Origin::Host(paths.clone());
+    let range = range(args, &origin)?;
+    // Unnamed until it is whole: who interrupts this leaves nothing behind.
+    let dir = args.out.as_deref().map(folder);
+    let file = match &dir {
+        Some(dir) => tempfile::tempfile_in(dir),
+        None => tempfile::tempfile(),
+    };
+    let mut file = file.with_context(|| match &dir {
+        Some(dir) => format!("cannot write in {}", dir.display()),
+        None => "cannot write a temporary file".to_owned(),
+    })?;
+    match args.format {
+        Format::Jsonl => {
+            let mut lines = BufWriter::new(&file);
+            let records = source::history(&origin, &all_from(range.start))?;
+            let inside = |record: &anyhow::Result<Record>| {
+                record
+                    .as_ref()
+                    .map_or(true, |record| record.seq < range.end)
+            };
+            let mut failed = None;
+            let records = source::readable(records.take_while(inside), &mut failed);
+            render::history_json(false, records, &mut lines)?;
+            lines.flush()?;
+            drop(lines);
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            file.rewind()?;
+            deliver(args.out.as_deref(), &mut [&mut file], out)?;
+        }
+        Format::Bundle => {
+            let about = pack(args.incident.map(Seq), paths, range, &mut file)?;
+            let mut head = Vec::new();
+            bundle::head(&about, &mut head)?;
+            let bytes = deliver(
+                args.out.as_deref(),
+                &mut [&mut head.as_slice(), &mut file],
+                out,
+            )?;
+            writeln!(err, "{}, {} bytes", described(&about), thousands(bytes))?;
+        }
+    }
+    Ok(0)
+}
+
+/// What a bundle is, in words.
+pub fn described(about: &About) -> String {
+    let incident = about.incident.map(|id| format!(", incident {id}"));
+    format!(
+        "{} of {}, {} to {}, from {} to {}{}",
+        counted(about.records(), "record"),
+        about.node,
+        about.first,
+        about.last,
+        about.from,
+        about.to,
+        incident.unwrap_or_default(),
+    )
+}
+
+fn folder(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Which records.
+fn range(args: &ExportArgs, origin: &Origin) -> anyhow::Result<Range<Seq>> {
+    let now = jiff::ZonedDateTime::now();
+    let (since, until) = match args.incident {
+        Some(id) => {
+            let (first, last) = incident(origin, Seq(id))?;
+            (
+                Some(first.at.wall_us.saturating_sub(args.around)),
+                Some(last.at.wall_us.saturating_add(args.around + 1)),
+            )
+        }
+        None => span(args.since.as_deref(), args.until.as_deref(), &now)?,
+    };
+    around(origin, since, until)
+}
+
+/// The records between two wall times.
+///
+/// # Errors
+/// There are none, and those of the origin.
+pub fn around(
+    origin: &Origin,
+    since: Option<i64>,
+    until: Option<i64>,
+) -> anyhow::Result<Range<Seq>> {
+    if since.is_none() && until.is_none() {
+        return Ok(Seq(1)..Seq::UNRECORDED);
+    }
+    let filter = Filter {
+        since,
+        until,
+        quiet: true,
+        ..Filter::default()
+    };
+    let mut found: Option<Range<Seq>> = None;
+    for record in source::history(origin, &filter)? {
+        let seq = record?.seq;
+        let start = found.map_or(seq, |found| found.start);
+        found = Some(start..seq.next());
+    }
+    found.ok_or_else(|| Problem::failed("there are no records of that time").into())
+}
+
+/// The first and the last record of an incident.
+///
+/// # Errors
+/// There is none of this number, and those of the origin.
+pub fn incident(origin: &Origin, id: Seq) -> anyhow::Result<(Record, Record)> {
+    let filter = Filter {
+        incident: Some(id),
+        ..Filter::default()
+    };
+    let mut found: Option<(Record, Record)> = None;
+    for record in source::history(origin, &filter)? {
+        let record = record?;
+        let is_over = record.decision.notes.contains(&Note::IncidentClosed(id));
+        found = Some(match found {
+            Some((first, _)) => (first, record),
+            None => (record.clone(), record),
+        });
+        if is_over {
+            break;
+        }
+    }
+    found.ok_or_else(|| {
+        let problem = Problem::usage(format!("there is no incident {id}"));
+        problem
+            .hint("`rha history incidents -n 0` lists them.")
+            .into()
+    })
+}
+
+fn all_from(first: Seq) -> Filter {
+    Filter {
+        after: Some(Seq(first.0.saturating_sub(1))),
+        quiet: true,
+        ..Filter::default()
+    }
+}
+
+/// Writes the packed stream of `range` to `file`, reads it back from end to end, and says what it is.
+fn pack(
+    incident: Option<Seq>,
+    paths: &Paths,
+    range: Range<Seq>,
+    file: &mut File,
+) -> anyhow::Result<About> {
+    let mut packer = bundle::packer(BufWriter::new(&*file))?;
+    if let Some(client) = Client::connect(&paths.agent_socket())? {
+        let (from, below) = (range.start, range.end);
+        let path = format!("{}?from={from}&below={}", api::FRAMES, below.0);
+        io::copy(&mut client.open(&path)?, &mut packer)?;
+    } else {
+        let reader = Reader::open(&paths.journal())?;
+        for piece in reader.excerpt::<Recovered>(range)?.into_stream() {
+            packer.write_all(&piece?)?;
+        }
+    }
+    packer.finish()?.flush()?;
+    file.rewind()?;
+    let stream = FrameReader::new(bundle::unpacker(BufReader::new(&*file))?)?;
+    let about = describe(incident, stream)?;
+    file.rewind()?;
+    Ok(about)
+}
+
+fn describe<R: Read>(incident: Option<Seq>, stream: FrameReader<R>) -> anyhow::Result<About> {
+    let before: Recovered = stream.before_first()?;
+    let settings = before.states.values().map(|state| &state.settings);
+    let mut node = settings
+        .map(|settings| settings.node.clone())
+        .find(|node| !node.is_empty());
+    let mut instances: BTreeSet<String> = before.states.into_keys().collect();
+    let mut ends: Option<(Record, Record)> = None;
+    for record in stream {
+        let record = record?;
+        if let Event::Configured(settings) = &record.event {
+            node.get_or_insert_with(|| settings.node.clone());
+        }
+        instances.insert(record.instance.clone());
+        ends = Some(match ends {
+            Some((first, _)) => (first, record),
+            None => (record.clone(), record),
+        });
+    }
+    let (first, last) = ends.ok_or_else(|| Problem::failed("there are no records"))?;
+    instances.remove("");
+    Ok(About {
+        node: node.unwrap_or_default(),
+        instances: instances.into_iter().collect(),
+        first: first.seq,
+        last: last.seq,
+        from: rfc3339(first.at.wall_us),
+        to: rfc3339(last.at.wall_us),
+        incident,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ruleset: RULESET,
+    })
+}
+
+/// Copies the parts to the file that is named, which is there as a whole or not at all, or else to `out`.
+///
+/// # Errors
+/// It cannot be written, or a part cannot be read.
+pub fn deliver(
+    to: Option<&Path>,
+    parts: &mut [&mut dyn Read],
+    out: &mut dyn Write,
+) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    let Some(to) = to else {
+        for part in parts {
+            bytes += io::copy(part, out)?;
+        }
+        out.flush()?;
+        return Ok(bytes);
+    };
+    let failed = || format!("cannot write {}", to.display());
+    let mut file = tempfile::NamedTempFile::new_in(folder(to)).with_context(failed)?;
+    for part in parts {
+        bytes += io::copy(part, &mut file).with_context(failed)?;
+    }
+    file.as_file().sync_all().with_context(failed)?;
+    file.persist(to)
+        .map_err(|error| error.error)
+        .with_context(failed)?;
+    Ok(bytes)
+}

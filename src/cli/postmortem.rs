@@ -1,0 +1,163 @@
+//! `rha postmortem`: what happened in one incident, from the journals of all nodes.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+
+use super::export;
+use super::render::postmortem::{self as drawn, Shape};
+use super::render::{Problem, Screen};
+use super::source::{self, Origin, Records};
+use crate::journal::Fold;
+use crate::model::record::{Record, Seq};
+use crate::postmortem::{Journal, tell};
+use crate::replay::Recovered;
+use crate::views::LastChecks;
+use crate::views::history::Filter;
+use crate::views::timeline::Timeline;
+
+/// Tell one incident: what happened when, why, what it cost
+///
+/// From this host's journal, or from a bundle; with --with from those of the other nodes too, put on one clock by what
+/// the nodes saw of each other. Each node tells what it knows: only together do they say for how long nobody served.
+/// Exit status: 3 if a journal is damaged.
+///
+/// Example: `rha postmortem`
+///
+/// Example: `rha postmortem 57 --with lvs2.rha --output html --out 57.html`
+#[derive(Debug, Clone, Args)]
+pub struct PostmortemArgs {
+    /// Which incident: `rha history incidents` lists them [default: the last one]
+    #[arg(value_name = "INCIDENT")]
+    pub incident: Option<u64>,
+
+    /// The journal of another node, as `rha export` made it there; can be given several times
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
+
+    /// Read this bundle, not the journal
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+
+    /// How to print it
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: Form,
+
+    /// Where to [default: standard output]
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Forms of a postmortem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Form {
+    /// Sentences and columns, for people
+    #[default]
+    Text,
+    /// Markdown, for a ticket or a wiki
+    Md,
+    /// One page with a drawing, for a browser or a printer
+    Html,
+    /// One JSON object
+    Json,
+}
+
+/// So much before and behind an incident is read, in microseconds: more than is drawn, for the clocks to be compared.
+const AROUND_US: i64 = 60_000_000;
+/// Behind so many records of a node, quiet checks are left out.
+const MANY: usize = 50_000;
+/// And behind so many all others.
+const MOST: usize = 200_000;
+
+/// Prints the postmortem.
+///
+/// # Errors
+/// There is no such incident, a journal cannot be read, the journals do not belong together, and those of the output.
+pub fn run(
+    args: &PostmortemArgs,
+    screen: &Screen,
+    origin: &Origin,
+    with: &[PathBuf],
+    out: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    let id = match args.incident {
+        Some(id) => Seq(id),
+        None => last_incident(origin)?,
+    };
+    let (first, last) = export::incident(origin, id)?;
+    let instance = first.instance.clone();
+    let (since, until) = (first.at.wall_us - AROUND_US, last.at.wall_us + AROUND_US);
+    let range = export::around(origin, Some(since), Some(until))?;
+    let mut journals = vec![read(source::excerpt(origin, range)?, &instance, None)?];
+    for file in with {
+        let other = source::records(&Origin::Bundle(file.clone()))?;
+        journals.push(read(other, &instance, Some(file))?);
+    }
+    let told = tell(id, journals).map_err(|why| Problem::usage(why.to_string()))?;
+    let mut text = Vec::new();
+    match args.output {
+        Form::Json => writeln!(text, "{}", serde_json::to_string(&told)?)?,
+        Form::Text => drawn::write(Shape::Text, screen, &told, &mut text)?,
+        Form::Md => drawn::write(Shape::Markdown, screen, &told, &mut text)?,
+        Form::Html => drawn::write(Shape::Html, screen, &told, &mut text)?,
+    }
+    match &args.out {
+        None => out.write_all(&text)?,
+        Some(file) => {
+            export::deliver(Some(file), &mut [&mut text.as_slice()], out)?;
+        }
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+fn last_incident(origin: &Origin) -> anyhow::Result<Seq> {
+    let mut timeline = Timeline::default();
+    let mut last = None;
+    for record in source::history(origin, &Filter::default())? {
+        last = timeline.fold(&record?).map(|one| one.id).max(last);
+    }
+    let open = timeline.open().map(|one| one.id).max();
+    last.max(open)
+        .ok_or_else(|| Problem::failed("there are no incidents in this journal").into())
+}
+
+/// The records of the instance and of the node itself, and what was known before them.
+fn read(
+    (before, records): (Recovered, Records),
+    instance: &str,
+    file: Option<&PathBuf>,
+) -> anyhow::Result<Journal> {
+    let mut whole = before;
+    let state = whole.states.get(instance).cloned().unwrap_or_default();
+    let mut checks = LastChecks::default();
+    let mut kept: Vec<Record> = Vec::new();
+    for record in records {
+        let record = record?;
+        whole.fold(&record);
+        let is_notable = checks.is_notable(&record);
+        let is_of_it = record.instance == instance || record.instance.is_empty();
+        let has_room = kept.len() < MANY || is_notable && kept.len() < MOST;
+        if is_of_it && has_room {
+            kept.push(record);
+        }
+    }
+    let settings = whole.states.get(instance).map(|state| &state.settings);
+    let node = settings
+        .map(|settings| settings.node.clone())
+        .filter(|node| !node.is_empty());
+    let name = file.map_or_else(
+        || "this journal".to_owned(),
+        |file| file.display().to_string(),
+    );
+    let node = node.with_context(|| {
+        format!("{name} has no settings of instance {instance:?}: it is of another pair")
+    });
+    Ok(Journal {
+        node: node.map_err(|error| Problem::usage(error.to_string()))?,
+        before: state,
+        records: kept,
+    })
+}

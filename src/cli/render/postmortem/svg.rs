@@ -1,0 +1,234 @@
+//! The drawing: for each node the VIP, what Redis was, its checks, and the role; outages and two primaries as bands.
+
+use std::io::Write;
+
+use super::document::relative;
+use super::html::escaped;
+use crate::postmortem::{Lane, LaneKind, Node, Postmortem, Span};
+
+/// All lengths are in units of the drawing, which is scaled to the page.
+const WIDTH: f64 = 1_000.0;
+const LABELS: f64 = 120.0;
+const ROW: f64 = 20.0;
+const BAR: f64 = 16.0;
+const HEAD: f64 = 34.0;
+const NODE_GAP: f64 = 24.0;
+const AXIS: f64 = 26.0;
+/// A letter in a bar is about so wide.
+const LETTER: f64 = 6.3;
+/// What is shorter is drawn so wide: it happened.
+const LEAST: f64 = 1.2;
+/// About so many marks stand on the axis.
+const TICKS: i64 = 8;
+
+struct Drawing {
+    from_us: i64,
+    to_us: i64,
+    height: f64,
+}
+
+impl Drawing {
+    fn x(&self, at_us: i64) -> f64 {
+        let at = at_us.clamp(self.from_us, self.to_us) - self.from_us;
+        let whole = (self.to_us - self.from_us).max(1);
+        LABELS + (WIDTH - LABELS) * at as f64 / whole as f64
+    }
+}
+
+/// Draws what lies between two moments.
+pub(super) fn write(
+    told: &Postmortem,
+    from_us: i64,
+    to_us: i64,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let rows: usize = told.nodes.iter().map(|node| node.lanes.len()).sum();
+    let nodes = told.nodes.len() as f64;
+    let drawing = Drawing {
+        from_us,
+        to_us,
+        height: HEAD + rows as f64 * ROW + nodes * NODE_GAP + AXIS,
+    };
+    writeln!(
+        out,
+        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{}\">",
+        drawing.height,
+        escaped("What each node was in, over time")
+    )?;
+    axis(told, &drawing, out)?;
+    let mut y = HEAD;
+    for node in &told.nodes {
+        y = lanes(node, &drawing, y, out)?;
+    }
+    bands(&told.outages, "outage", 12.0, &drawing, out)?;
+    bands(&told.doubles, "double", 26.0, &drawing, out)?;
+    marks(told, &drawing, out)?;
+    writeln!(out, "</svg>")?;
+    Ok(())
+}
+
+fn axis(told: &Postmortem, drawing: &Drawing, out: &mut dyn Write) -> anyhow::Result<()> {
+    let step = step((drawing.to_us - drawing.from_us) / TICKS);
+    let bottom = drawing.height - AXIS;
+    let mut at = (drawing.from_us - told.began_us).div_euclid(step) * step + told.began_us;
+    while at <= drawing.to_us {
+        if at >= drawing.from_us {
+            let x = drawing.x(at);
+            writeln!(
+                out,
+                "<line class=\"axis\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{HEAD}\" y2=\"{bottom}\"/>\
+                 <text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+                bottom + 16.0,
+                relative(at - told.began_us)
+            )?;
+        }
+        at += step;
+    }
+    Ok(())
+}
+
+/// 1, 2 or 5 times a power of ten, in microseconds, at least a millisecond.
+fn step(about: i64) -> i64 {
+    let mut step = 1_000;
+    while step < about {
+        for factor in [2, 5, 10] {
+            if step * factor >= about {
+                return step * factor;
+            }
+        }
+        step *= 10;
+    }
+    step
+}
+
+fn lanes(node: &Node, drawing: &Drawing, mut y: f64, out: &mut dyn Write) -> anyhow::Result<f64> {
+    writeln!(
+        out,
+        "<text x=\"0\" y=\"{:.1}\" font-weight=\"600\">{}</text>",
+        y + NODE_GAP - 8.0,
+        escaped(&node.name)
+    )?;
+    y += NODE_GAP;
+    for lane in &node.lanes {
+        writeln!(
+            out,
+            "<text x=\"8\" y=\"{:.1}\">{}</text>",
+            y + 12.0,
+            label(lane.kind)
+        )?;
+        for span in &lane.spans {
+            bar(lane, span, drawing, y, out)?;
+        }
+        y += ROW;
+    }
+    Ok(y)
+}
+
+fn label(kind: LaneKind) -> &'static str {
+    match kind {
+        LaneKind::Vip => "VIP",
+        LaneKind::Redis => "Redis",
+        LaneKind::Checks => "checks",
+        LaneKind::Role => "role",
+    }
+}
+
+fn bar(
+    lane: &Lane,
+    span: &Span,
+    drawing: &Drawing,
+    y: f64,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    if span.to_us < drawing.from_us || span.from_us > drawing.to_us {
+        return Ok(());
+    }
+    let (x, end) = (drawing.x(span.from_us), drawing.x(span.to_us));
+    let width = (end - x).max(LEAST);
+    let class = match lane.kind {
+        LaneKind::Vip => "vip-here",
+        _ => span.what.as_str(),
+    };
+    writeln!(
+        out,
+        "<rect class=\"{}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{BAR}\"><title>{} {}: {:.3} s</title></rect>",
+        escaped(class),
+        label(lane.kind),
+        escaped(&span.what),
+        (span.to_us - span.from_us) as f64 / 1e6
+    )?;
+    if span.what.len() as f64 * LETTER + 6.0 < width {
+        writeln!(
+            out,
+            "<text class=\"in\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            x + 4.0,
+            y + 12.0,
+            escaped(&span.what)
+        )?;
+    }
+    Ok(())
+}
+
+fn bands(
+    spans: &[Span],
+    class: &str,
+    text_y: f64,
+    drawing: &Drawing,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let bottom = drawing.height - AXIS - HEAD;
+    let mut free = LABELS;
+    for span in spans {
+        if span.to_us < drawing.from_us || span.from_us > drawing.to_us {
+            continue;
+        }
+        let (x, end) = (drawing.x(span.from_us), drawing.x(span.to_us));
+        let width = (end - x).max(LEAST);
+        let took = relative(span.to_us - span.from_us);
+        let said = format!("{}: {}", span.what, took.trim_start_matches('+'));
+        writeln!(
+            out,
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{HEAD}\" width=\"{width:.1}\" height=\"{bottom:.1}\"><title>{said}</title></rect>"
+        )?;
+        let length = said.len() as f64 * LETTER;
+        let at = x.min(WIDTH - length);
+        // Where two would lie on each other, the rectangle says it alone.
+        if at >= free {
+            writeln!(
+                out,
+                "<text class=\"band\" x=\"{at:.1}\" y=\"{text_y}\">{said}</text>"
+            )?;
+            free = at + length + 8.0;
+        }
+    }
+    Ok(())
+}
+
+/// A mark above the role of a node wherever that was decided anew.
+fn marks(told: &Postmortem, drawing: &Drawing, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut bottom = HEAD;
+    for node in &told.nodes {
+        bottom += NODE_GAP + node.lanes.len() as f64 * ROW;
+        let y = bottom - 4.0;
+        for moment in told
+            .moments
+            .iter()
+            .filter(|moment| moment.node == node.name)
+        {
+            let Some((from, to)) = &moment.change else {
+                continue;
+            };
+            if !(drawing.from_us..=drawing.to_us).contains(&moment.at_us) {
+                continue;
+            }
+            let x = drawing.x(moment.at_us);
+            let why = moment.because.as_deref().unwrap_or(&moment.what);
+            writeln!(
+                out,
+                "<path class=\"mark\" d=\"M{x:.1} {y:.1}l-3.5 6h7z\"><title>{}</title></path>",
+                escaped(&format!("{from} -> {to}: {why}"))
+            )?;
+        }
+    }
+    Ok(())
+}
