@@ -175,6 +175,7 @@ fn two_primaries_of_a_partition_are_seen_in_both_journals_together_only() {
     .unwrap();
     assert_eq!(alone["doubles"].as_array().unwrap().len(), 0);
     assert!(alone["unknown"].to_string().contains("--with lvs2.rha"));
+    assert!(alone["outages"].is_null(), "the other one may have served");
 }
 
 #[test]
@@ -214,6 +215,22 @@ fn what_if_a_hung_redis_had_been_waited_for_longer() {
         "{earlier:?}"
     );
     assert!(asked("health.fall=3").is_empty(), "as it was");
+}
+
+#[test]
+fn what_would_not_have_happened_in_a_to_and_fro() {
+    for host in ["lvs1", "lvs2"] {
+        let own = bundle("keepalived-to-and-fro", host);
+        let set = "failover.max_promotions=1";
+        let said = printed(&["replay", "--bundle", text(&own), "--set", set]);
+        assert!(
+            said.contains("failover decisions would not have been made"),
+            "{said}"
+        );
+        assert!(said.contains("instead: replica -> held"), "{said}");
+        let said = printed(&["replay", "--bundle", text(&own), "--set", "vrrp.advert=1"]);
+        assert!(said.contains("followed keepalived"), "{said}");
+    }
 }
 
 /// A bundle is what was written, or it is refused.

@@ -1,6 +1,8 @@
 //! Finds the records that a query asks for, by the journal's indexes: in the agent, and in a command while no
 //! agent runs.
 
+use std::ops::Range;
+
 use crate::journal::{Error, Order, Reader, kind_index};
 use crate::model::event::Event;
 use crate::model::record::{Record, Seq};
@@ -17,13 +19,15 @@ pub fn each(
     filter: &Filter,
     mut each: impl FnMut(Record) -> bool,
 ) -> Result<(), Error> {
+    let seek = |moment: Option<i64>| moment.map(|us| reader.seek_time(us)).transpose();
+    let behind = |us: i64| us.saturating_add(Filter::CLOCK_STEP_US);
+    let end = seek(filter.until.map(behind))?.unwrap_or(Seq(u64::MAX));
     let found: Records = if filter.limit == 0 {
-        let since = filter.since.map(|since| reader.seek_time(since));
-        let from = filter.first().max(since.transpose()?.unwrap_or(Seq(1)));
-        let oldest_first = source(reader, filter, from, Order::OldestFirst);
+        let from = filter.first().max(seek(filter.since)?.unwrap_or(Seq(1)));
+        let oldest_first = source(reader, filter, from..end, Order::OldestFirst);
         Box::new(history::all(filter.clone(), oldest_first))
     } else {
-        let newest_first = source(reader, filter, filter.first(), Order::NewestFirst);
+        let newest_first = source(reader, filter, filter.first()..end, Order::NewestFirst);
         Box::new(history::latest(filter, newest_first).into_iter())
     };
     let mut failed = None;
@@ -45,13 +49,22 @@ pub fn each(
 type Records<'a> = Box<dyn Iterator<Item = Result<Record, Error>> + 'a>;
 
 /// Volume by volume.
-fn source<'a>(reader: &'a Reader, filter: &'a Filter, from: Seq, order: Order) -> Records<'a> {
+fn source<'a>(
+    reader: &'a Reader,
+    filter: &'a Filter,
+    range: Range<Seq>,
+    order: Order,
+) -> Records<'a> {
     let kinds: Vec<u8> = Event::KINDS
         .iter()
         .filter(|kind| filter.kinds.is_empty() || filter.kinds.iter().any(|one| one == **kind))
         .filter_map(|kind| kind_index(kind))
         .collect();
-    let mut spans = reader.spans(from);
+    let mut spans = reader.spans(range.start);
+    spans.retain(|span| span.start < range.end);
+    for span in &mut spans {
+        span.end = span.end.min(range.end);
+    }
     if order == Order::NewestFirst {
         spans.reverse();
     }

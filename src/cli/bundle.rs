@@ -18,11 +18,25 @@ pub const SUFFIX: &str = "rha";
 #[must_use]
 pub fn find(name: &Path, paths: Option<&Paths>) -> PathBuf {
     let is_name = name.components().count() == 1 && !name.exists();
-    let imported = paths.map(|paths| paths.bundles().join(name).with_extension(SUFFIX));
+    let imported = paths.and_then(|paths| Some(named(&paths.bundles(), name.to_str()?)));
     match imported.filter(|file| is_name && file.exists()) {
         Some(file) => file,
         None => name.to_owned(),
     }
+}
+
+/// Where the bundle of this name is kept.
+#[must_use]
+pub fn named(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.{SUFFIX}"))
+}
+
+/// Opens a copy of the bundle `file`.
+///
+/// # Errors
+/// It is damaged, or none of ours.
+pub fn open_as(copy: &Path, file: &Path) -> anyhow::Result<Bundle<BufReader<File>>> {
+    Ok(Bundle::open(copy).map_err(unread(file))?)
 }
 
 /// Opens the bundle.

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::client::Client;
 use super::history::span;
-use super::render::{self, Problem, counted, thousands};
+use super::render::{self, Problem, Progress, counted, thousands};
 use super::source::{self, Origin};
 use crate::agent::api;
 use crate::config::Paths;
@@ -285,7 +285,7 @@ fn describe<R: Read>(incident: Option<Seq>, stream: FrameReader<R>) -> anyhow::R
         .find(|node| !node.is_empty());
     let mut instances: BTreeSet<String> = before.states.into_keys().collect();
     let mut ends: Option<(Record, Record)> = None;
-    for record in stream {
+    for record in Progress::of("records").over(stream) {
         let record = record?;
         if let Event::Configured(settings) = &record.event {
             node.get_or_insert_with(|| settings.node.clone());

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use tempfile::NamedTempFile;
 
-use super::render::{Cell, Columns, Problem, counted};
+use super::render::{Cell, Columns, Problem, Progress, counted};
 use super::source::readable;
 use super::{bundle, exit, export};
 use crate::config::Paths;
@@ -57,17 +58,31 @@ pub fn run(args: &ImportArgs, paths: &Paths, out: &mut dyn Write) -> anyhow::Res
 }
 
 fn keep(args: &ImportArgs, file: &Path, paths: &Paths, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let opened = bundle::open(file)?;
+    // What is checked is what is kept, also where it comes out of a pipe.
+    let copy = copied(file, &paths.bundles())?;
+    let opened = bundle::open_as(copy.path(), file)?;
     let about = opened.about().clone();
     let before = opened.before_first()?;
     let mut failed = None;
-    let report = rerun(before, readable(bundle::records(file, opened), &mut failed));
+    let report = rerun(
+        before,
+        readable(
+            Progress::of("records").over(bundle::records(file, opened)),
+            &mut failed,
+        ),
+    );
     if let Some(error) = failed {
         return Err(error);
     }
-    let default = || format!("{}-{}-{}", about.node, about.first, about.last);
-    let name = args.name.clone().unwrap_or_else(default);
-    store(file, &paths.bundles(), &name)?;
+    let node = name(&about.node).map_err(|why| {
+        let problem = Problem::trouble(format!("{}: node {:?}: {why}", file.display(), about.node));
+        problem.hint("Give it a name: --as NAME.")
+    });
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => format!("{}-{}-{}", node?, about.first, about.last),
+    };
+    store(copy, &paths.bundles(), &name)?;
     writeln!(out, "{}", export::described(&about))?;
     let code = match &report.divergence {
         None => {
@@ -91,21 +106,26 @@ fn keep(args: &ImportArgs, file: &Path, paths: &Paths, out: &mut dyn Write) -> a
     Ok(code)
 }
 
-fn store(file: &Path, dir: &Path, name: &str) -> anyhow::Result<()> {
-    let to = dir.join(name).with_extension(bundle::SUFFIX);
-    let failed = || format!("cannot write {}", to.display());
+fn copied(file: &Path, dir: &Path) -> anyhow::Result<NamedTempFile> {
+    let failed = || format!("cannot write in {}", dir.display());
+    let mut from = std::fs::File::open(file)
+        .map_err(|error| Problem::failed(format!("cannot open {}: {error}", file.display())))?;
     std::fs::create_dir_all(dir).with_context(failed)?;
-    let mut from = std::fs::File::open(file)?;
-    let mut copy = tempfile::NamedTempFile::new_in(dir).with_context(failed)?;
+    let mut copy = NamedTempFile::new_in(dir).with_context(failed)?;
     std::io::copy(&mut from, &mut copy).with_context(failed)?;
     copy.as_file().sync_all().with_context(failed)?;
+    Ok(copy)
+}
+
+fn store(copy: NamedTempFile, dir: &Path, name: &str) -> anyhow::Result<()> {
+    let to = bundle::named(dir, name);
     copy.persist_noclobber(&to)
         .map_err(|error| match error.error.kind() {
             std::io::ErrorKind::AlreadyExists => {
                 let problem = Problem::failed(format!("there is a bundle {name} already"));
                 anyhow::Error::from(problem.hint("Give another name: --as NAME."))
             }
-            _ => anyhow::Error::from(error.error).context(failed()),
+            _ => anyhow::Error::from(error.error).context(format!("cannot write {}", to.display())),
         })?;
     Ok(())
 }

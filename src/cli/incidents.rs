@@ -8,11 +8,11 @@ use anstyle::Style;
 use clap::Args;
 
 use super::history::span;
-use super::render::{self, Cell, Columns, ListForm, Problem, Screen};
+use super::render::{self, Cell, Columns, ListForm, Problem, Progress, Screen};
 use super::source::{self, Origin};
 use crate::views::history::Filter;
 use crate::views::rfc3339;
-use crate::views::timeline::{IncidentSummary, Timeline};
+use crate::views::timeline::{IncidentSummary, Loss, Timeline};
 
 /// What `rha history incidents` is told.
 #[derive(Debug, Clone, Args)]
@@ -85,7 +85,8 @@ pub fn run(
     };
     let mut timeline = Timeline::default();
     let mut failed = None;
-    for record in source::readable(source::history(origin, &filter)?, &mut failed) {
+    let records = Progress::of("records").over(source::history(origin, &filter)?);
+    for record in source::readable(records, &mut failed) {
         if let Some(incident) = timeline.fold(&record) {
             found.keep(incident, began_before.as_deref());
         }
@@ -145,16 +146,23 @@ fn look_closer(incident: &mut IncidentSummary, origin: &Origin) -> anyhow::Resul
     for record in source::history(origin, &filter)? {
         match timeline.fold(&record?) {
             Some(seen) if seen.id == incident.id => {
-                incident.loss = seen.loss;
+                take(&mut incident.loss, seen.loss);
                 return Ok(());
             }
             _ => {}
         }
     }
     if let Some(seen) = timeline.open().find(|seen| seen.id == incident.id) {
-        incident.loss = seen.loss;
+        take(&mut incident.loss, seen.loss);
     }
     Ok(())
+}
+
+/// The closer look tells less where nothing of it lies near.
+fn take(loss: &mut Loss, closer: Loss) {
+    if closer.unseen_us.is_some() || loss.unseen_us.is_none() {
+        *loss = closer;
+    }
 }
 
 fn print(

@@ -39,7 +39,7 @@ mod switchover;
 pub mod verify;
 mod when;
 
-use render::Screen;
+use render::{Progress, Screen};
 use source::Origin;
 pub use when::parse_when;
 
@@ -151,6 +151,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Command::Replay(args) => {
             let origin = origin(args.bundle.as_deref(), file, err)?;
             let (before, records) = source::records(&origin)?;
+            let records = Progress::of("records").over(records);
             replay::run(args, before, records, advert(&origin, file), out)
         }
         Command::Postmortem(args) => {

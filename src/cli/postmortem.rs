@@ -1,6 +1,7 @@
 //! `rha postmortem`: what happened in one incident, from the journals of all nodes.
 
 use std::io::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -66,6 +67,8 @@ pub enum Form {
 
 /// So much before and behind an incident is read, in microseconds: more than is drawn, for the clocks to be compared.
 const AROUND_US: i64 = 60_000_000;
+/// The clocks of two nodes are not further apart, in microseconds.
+const APART_US: i64 = 3_600_000_000;
 /// Behind so many records of a node, quiet checks are left out.
 const MANY: usize = 50_000;
 /// And behind so many all others.
@@ -90,10 +93,13 @@ pub fn run(
     let instance = first.instance.clone();
     let (since, until) = (first.at.wall_us - AROUND_US, last.at.wall_us + AROUND_US);
     let range = export::around(origin, Some(since), Some(until))?;
-    let mut journals = vec![read(source::excerpt(origin, range)?, &instance, None)?];
+    let own = source::excerpt(origin, range)?;
+    let mut journals = vec![read(own, &instance, since..until, None)?];
+    // Its clock may be apart.
+    let apart = (since - APART_US)..(until + APART_US);
     for file in with {
         let other = source::records(&Origin::Bundle(file.clone()))?;
-        journals.push(read(other, &instance, Some(file))?);
+        journals.push(read(other, &instance, apart.clone(), Some(file))?);
     }
     let told = tell(id, journals).map_err(|why| Problem::usage(why.to_string()))?;
     let mut text = Vec::new();
@@ -124,19 +130,29 @@ fn last_incident(origin: &Origin) -> anyhow::Result<Seq> {
         .ok_or_else(|| Problem::failed("there are no incidents in this journal").into())
 }
 
-/// The records of the instance and of the node itself, and what was known before them.
+/// The records of the instance and of the node itself in a span of wall time, and what was known before them.
 fn read(
     (before, records): (Recovered, Records),
     instance: &str,
+    window: Range<i64>,
     file: Option<&PathBuf>,
 ) -> anyhow::Result<Journal> {
     let mut whole = before;
-    let state = whole.states.get(instance).cloned().unwrap_or_default();
+    let mut state = None;
     let mut checks = LastChecks::default();
     let mut kept: Vec<Record> = Vec::new();
     for record in records {
         let record = record?;
+        if record.at.wall_us > window.end {
+            break;
+        }
+        if state.is_none() && record.at.wall_us >= window.start {
+            state = Some(whole.states.get(instance).cloned().unwrap_or_default());
+        }
         whole.fold(&record);
+        if state.is_none() {
+            continue;
+        }
         let is_notable = checks.is_notable(&record);
         let is_of_it = record.instance == instance || record.instance.is_empty();
         let has_room = kept.len() < MANY || is_notable && kept.len() < MOST;
@@ -157,7 +173,7 @@ fn read(
     });
     Ok(Journal {
         node: node.map_err(|error| Problem::usage(error.to_string()))?,
-        before: state,
+        before: state.unwrap_or_default(),
         records: kept,
     })
 }

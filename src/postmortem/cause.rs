@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Journal;
+use crate::model::effect::Effect;
 use crate::model::event::{Event, RedisRequest};
 use crate::model::record::Record;
 use crate::model::redis::Grade;
@@ -25,10 +26,12 @@ pub struct Cause {
 const BEFORE_US: i64 = 3_000_000;
 /// What was asked for shows so soon.
 const AT_ONCE_US: i64 = 100_000;
+/// The order to end Redis is looked for in so many records before its end.
+const ORDERED_WITHIN: usize = 100;
 /// More is not shown.
 const EVIDENCE_MOST: usize = 6;
 
-/// What a record may be a sign of, the surest first.
+/// What a record may be a sign of; of two at a time, the surer one first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Sign {
     Drill,
@@ -53,7 +56,8 @@ pub(super) fn suspect(journals: &[Journal], began_us: i64, last_us: i64) -> Caus
             if !(began_us - BEFORE_US..=last_us).contains(&record.at.wall_us) {
                 continue;
             }
-            signs.extend(sign_of(record).map(|sign| (sign, journal, record)));
+            let sign = sign_of(record).filter(|_| !is_ordered(journal, record));
+            signs.extend(sign.map(|sign| (sign, journal, record)));
         }
     }
     // What comes after the first decisions is their consequence as often as a cause, and what an operator does, a cure.
@@ -64,9 +68,13 @@ pub(super) fn suspect(journals: &[Journal], began_us: i64, last_us: i64) -> Caus
     let early = signs
         .iter()
         .filter(|(sign, _, record)| record.at.wall_us <= soon(*sign));
-    let Some((sign, journal, first)) =
-        early.min_by_key(|(sign, _, record)| (*sign, record.at.wall_us))
-    else {
+    // An operator explains it all; else what came first is nearest to the cause.
+    let rank = |sign: Sign| match sign {
+        Sign::Drill | Sign::Operator => 0,
+        _ => 1,
+    };
+    let first = early.min_by_key(|(sign, _, record)| (rank(*sign), record.at.wall_us, *sign));
+    let Some((sign, journal, first)) = first else {
         return Cause {
             node: None,
             text: "Nothing in these journals says what it was.".to_owned(),
@@ -85,6 +93,26 @@ pub(super) fn suspect(journals: &[Journal], began_us: i64, last_us: i64) -> Caus
         text: sentence(*sign, &journal.node, first, journals),
         evidence: evidence.collect(),
     }
+}
+
+/// rha itself had Redis killed or stopped, for a reason that came before.
+fn is_ordered(journal: &Journal, exited: &Record) -> bool {
+    let Event::RedisExited { pid } = exited.event else {
+        return false;
+    };
+    let earlier = journal
+        .records
+        .iter()
+        .filter(|record| record.seq < exited.seq);
+    let mut orders = earlier
+        .rev()
+        .take(ORDERED_WITHIN)
+        .flat_map(|record| &record.decision.effects);
+    orders.any(|effect| match effect {
+        Effect::KillRedis { pid: killed } => *killed == pid,
+        Effect::StopRedis => true,
+        _ => false,
+    })
 }
 
 fn sign_of(record: &Record) -> Option<Sign> {

@@ -182,17 +182,17 @@ struct Turns {
     advertises: Vec<i64>,
 }
 
+/// Only those that are known to be the first: where it led or advertised before the records, another turn may be meant.
 fn turns(journal: &Journal) -> Turns {
+    let leads = |role: Role| matches!(role, Role::Promoting | Role::Primary);
     let mut turns = Turns {
         leads: Vec::new(),
         advertises: Vec::new(),
     };
+    let before = &journal.before;
     for record in &journal.records {
-        let led = record
-            .decision
-            .transition
-            .is_some_and(|change| matches!(change.to, Role::Promoting | Role::Primary));
-        if led {
+        let change = record.decision.transition;
+        if change.is_some_and(|change| leads(change.to) && !leads(change.from)) {
             turns.leads.push(record.at.wall_us);
         }
         if let Event::VrrpNotified(notified) = &record.event
@@ -200,6 +200,12 @@ fn turns(journal: &Journal) -> Turns {
         {
             turns.advertises.push(notified.stamped.wall_us);
         }
+    }
+    if leads(before.role) {
+        turns.leads.clear();
+    }
+    if before.is_vrrp_master() {
+        turns.advertises.clear();
     }
     turns
 }

@@ -9,6 +9,9 @@ use crate::model::record::Record;
 use crate::model::redis::{Grade, RedisRole};
 use crate::model::vrrp::{VrrpState, Word};
 
+/// Orders behind which Redis is a replica, as events name them.
+const STEPS_DOWN: [&str; 3] = ["follow ", "rejoin ", "let-go "];
+
 /// A time, in microseconds, and what was the case in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Span {
@@ -26,7 +29,8 @@ pub struct Span {
 pub enum LaneKind {
     /// The VIP: `here`, or nothing.
     Vip,
-    /// What Redis answers: `master`, `replica`, `down`, `silent`.
+    /// What Redis answers: `master`, `paused` (a master whose writes are held back for a switchover), `replica`, `down`,
+    /// `silent`.
     Redis,
     /// The grade of the checks.
     Checks,
@@ -52,17 +56,36 @@ pub(super) fn of(journal: &Journal, from_us: i64, to_us: i64) -> Vec<Lane> {
         LaneKind::Role,
     ]
     .map(Row::new);
-    begin(&mut rows, &journal.before, from_us);
-    let mut last_us = from_us;
+    let first_us = journal
+        .records
+        .first()
+        .map_or(to_us, |record| record.at.wall_us);
+    begin(&mut rows, &journal.before, first_us);
+    let (mut last_us, mut boot) = (first_us, None);
     for record in &journal.records {
-        if record.at.wall_us > to_us {
-            break;
+        // The host went down somewhere behind the last record, and everything with it.
+        if boot.is_some_and(|boot| boot != record.at.boot) {
+            rows.iter_mut().for_each(|row| row.turn(last_us, None));
         }
+        boot = Some(record.at.boot);
         // Nothing is drawn backwards, whatever the clock did.
         last_us = record.at.wall_us.max(last_us);
         note(&mut rows, record, last_us);
     }
-    rows.into_iter().map(|row| row.end(to_us)).collect()
+    let lanes = rows.into_iter().map(|row| row.end(last_us));
+    lanes.map(|lane| lane.within(from_us, to_us)).collect()
+}
+
+impl Lane {
+    /// What of it lies between two moments.
+    fn within(mut self, from_us: i64, to_us: i64) -> Self {
+        for span in &mut self.spans {
+            span.from_us = span.from_us.max(from_us);
+            span.to_us = span.to_us.min(to_us);
+        }
+        self.spans.retain(|span| span.from_us < span.to_us);
+        self
+    }
 }
 
 struct Row {
@@ -86,6 +109,10 @@ impl Row {
         }
         self.close(at_us);
         self.open = what.map(|what| (at_us, what));
+    }
+
+    fn is(&self, what: &str) -> bool {
+        self.open.is_some_and(|(_, open)| open == what)
     }
 
     fn close(&mut self, at_us: i64) {
@@ -142,6 +169,9 @@ fn note(rows: &mut [Row; 4], record: &Record, at_us: i64) {
         Event::RedisProbed(probe) => {
             checks.turn(at_us, Some(probe.grade.word()));
             let seen = probe.observation.as_ref().map(|seen| word(seen.role));
+            // It goes on saying that it is a master.
+            let is_held = redis.is("paused") && seen == Some("master");
+            let seen = seen.map(|seen| if is_held { "paused" } else { seen });
             let silent = match probe.grade {
                 Grade::Refused => "down",
                 _ => "silent",
@@ -152,10 +182,18 @@ fn note(rows: &mut [Row; 4], record: &Record, at_us: i64) {
             redis.turn(at_us, Some("down"));
             checks.turn(at_us, None);
         }
+        // Given up: writes are taken again.
+        Event::EffectFinished { order, outcome, .. }
+            if order.starts_with("let-go ") && !outcome.is_done() =>
+        {
+            redis.turn(at_us, Some("master"));
+        }
         Event::EffectFinished { order, outcome, .. } if outcome.is_done() => {
             if order == "promote" {
                 redis.turn(at_us, Some("master"));
-            } else if order.starts_with("follow ") || order.starts_with("rejoin ") {
+            } else if order.starts_with("hand-over ") {
+                redis.turn(at_us, Some("paused"));
+            } else if STEPS_DOWN.iter().any(|word| order.starts_with(word)) {
                 redis.turn(at_us, Some("replica"));
             }
         }

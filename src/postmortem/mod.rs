@@ -76,8 +76,8 @@ pub struct Postmortem {
     pub ended_us: Option<i64>,
     /// The nodes, the one that was asked first.
     pub nodes: Vec<Node>,
-    /// Times in which no node served.
-    pub outages: Vec<Span>,
+    /// Times in which no node served; `None` where the journal of a node is missing, which may have served.
+    pub outages: Option<Vec<Span>>,
     /// Times in which Redis took writes on two nodes or more.
     pub doubles: Vec<Span>,
     /// Where the time of the failover went.
@@ -161,8 +161,12 @@ pub fn tell(incident: IncidentId, mut journals: Vec<Journal>) -> Result<Postmort
         .iter()
         .map(|one| lanes::of(one, from_us, to_us))
         .collect();
-    let service = service::look(&lanes, from_us, to_us);
     let phases = phases::find(&journals, began_us, last_us);
+    let first_us = phases
+        .first()
+        .map_or(began_us, |phase| phase.from_us.min(began_us));
+    let service = service::look(&lanes, first_us, last_us);
+    let is_whole = absent(&journals).is_empty();
     let cause = cause::suspect(&journals, began_us, last_us);
     let (moments, left_out) = moments::collect(&journals, from_us, to_us);
     let alarms = moments::alarms(&journals, began_us, to_us);
@@ -190,7 +194,7 @@ pub fn tell(incident: IncidentId, mut journals: Vec<Journal>) -> Result<Postmort
         began_us,
         ended_us,
         nodes,
-        outages: service.outages,
+        outages: is_whole.then_some(service.outages),
         doubles: service.doubles,
         phases,
         cause,
@@ -239,7 +243,12 @@ fn align(journals: &mut [Journal]) -> Vec<Option<Alignment>> {
 }
 
 fn summaries(journal: &Journal) -> Vec<IncidentSummary> {
-    let mut timeline = Timeline::default();
+    let instance = journal
+        .records
+        .iter()
+        .map(|record| record.instance.as_str());
+    let instance = instance.max().unwrap_or_default();
+    let mut timeline = Timeline::behind(instance, journal.before.role);
     let closed = journal
         .records
         .iter()
@@ -294,21 +303,27 @@ fn last_of(journals: &[Journal]) -> i64 {
     last.map(|record| record.at.wall_us).max().unwrap_or(0)
 }
 
+/// The other nodes whose journals are not here.
+fn absent(journals: &[Journal]) -> Vec<&str> {
+    let mut absent: Vec<&str> = Vec::new();
+    for peer in journals
+        .iter()
+        .flat_map(|journal| &journal.settings().peers)
+    {
+        let is_here = journals.iter().any(|journal| journal.node == *peer);
+        if !is_here && !absent.contains(&peer.as_str()) {
+            absent.push(peer);
+        }
+    }
+    absent
+}
+
 fn unknown(journals: &[Journal], clocks: &[Option<Alignment>]) -> Vec<String> {
     let mut unknown = Vec::new();
-    let known: Vec<&str> = journals
-        .iter()
-        .map(|journal| journal.node.as_str())
-        .collect();
-    for journal in journals {
-        for peer in &journal.settings().peers {
-            let text = format!(
-                "What {peer} decided, and how long it served: its journal is not here (--with {peer}.rha)."
-            );
-            if !known.contains(&peer.as_str()) && !unknown.contains(&text) {
-                unknown.push(text);
-            }
-        }
+    for peer in absent(journals) {
+        unknown.push(format!(
+            "What {peer} decided, and how long it served: its journal is not here (--with {peer}.rha)."
+        ));
     }
     for (journal, clock) in journals.iter().zip(clocks) {
         if clock

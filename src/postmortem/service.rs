@@ -96,6 +96,9 @@ pub(super) fn loss(
                     "{node} was promoted {} ms after it was last seen in step with the primary: what that took in later may be lost.",
                     us / 1_000
                 )),
+                (None, _, None) if one.loss.unknown => told.push(format!(
+                    "{node} was promoted, and when it was last in step with the primary is not in these records: any part of what that took in may be lost."
+                )),
                 (None, _, None) => {}
             }
         }

@@ -20,7 +20,7 @@ use crate::model::record::{Record, Seq};
 use crate::model::role::Role;
 use crate::model::time::At;
 use crate::views::Sentence;
-use lane::{Apart, Lane, Wanted, later};
+use lane::{Apart, Goal, Lane, Wanted, later};
 
 /// Checks are taken to go on for so long, in microseconds.
 const FORESIGHT_US: u64 = 60_000_000;
@@ -42,6 +42,8 @@ pub struct WhatIf {
     pub departed: u64,
     /// Promotions that followed the VIP.
     pub by_vrrp: u64,
+    /// Failovers behind a departure, in the same incident: what would have been there is not known.
+    pub uncompared: u64,
 }
 
 /// A decision that would have been another.
@@ -61,6 +63,8 @@ pub struct Departure {
     pub is_failover: bool,
     /// What would have been instead.
     pub fate: Fate,
+    /// What would have been decided in its place, where that is not nothing.
+    pub instead: Option<String>,
 }
 
 /// What would have been instead.
@@ -119,6 +123,7 @@ impl Engine<'_> {
         let recorded = machine::step(&mut lane.recorded, record.seq, record.at, &record.event);
         if is_failover(recorded.transition) {
             found.failovers += 1;
+            found.uncompared += u64::from(lane.apart.is_some());
         }
         if recorded.effects.contains(&Effect::Promote) {
             found.by_vrrp += u64::from(matches!(record.event, Event::VrrpNotified(_)));
@@ -169,13 +174,16 @@ fn together(
         .into_iter()
         .find(|(_, decision)| !is_same(decision, &Decision::default()))
     {
-        let departure = departure(record, at, &decision, Fate::Additional);
-        return part(
-            lane,
-            departure,
-            Wanted::FromRecorded(decision.transition),
-            recorded,
-        );
+        // It may be this very record that the recorded machine decides it by.
+        let goal = Goal::of(&decision);
+        let (fate, wanted) = if goal.is_met_by(recorded) {
+            let us = record.at.since(&at).unwrap_or(0);
+            (Fate::Earlier(us), Wanted::Nothing)
+        } else {
+            (Fate::Additional, Wanted::FromRecorded(goal))
+        };
+        let departure = departure(record, at, &decision, fate);
+        return part(lane, departure, wanted, recorded);
     }
     let other = match &record.event {
         Event::Configured(settings) => {
@@ -196,25 +204,42 @@ fn together(
     if is_same(recorded, &other) {
         return;
     }
+    differ(lane, record, recorded, &other);
+}
+
+/// The same record, and another decision.
+fn differ(lane: &mut Lane, record: &Record, recorded: &Decision, other: &Decision) {
     let nothing = Decision::default();
-    if is_same(&other, &nothing) {
+    if is_same(other, &nothing) {
         let departure = departure(record, record.at, recorded, Fate::Never(true));
         part(
             lane,
             departure,
-            Wanted::FromOther(recorded.transition),
+            Wanted::FromOther(Goal::of(recorded)),
             recorded,
         );
     } else if is_same(recorded, &nothing) {
-        let departure = departure(record, record.at, &other, Fate::Additional);
+        let departure = departure(record, record.at, other, Fate::Additional);
         part(
             lane,
             departure,
-            Wanted::FromRecorded(other.transition),
+            Wanted::FromRecorded(Goal::of(other)),
             recorded,
         );
     } else {
-        let departure = departure(record, record.at, recorded, Fate::Otherwise);
+        // Another decision in its place: what was to be a failover may be none.
+        let (was, would) = (
+            is_failover(recorded.transition),
+            is_failover(other.transition),
+        );
+        let fate = match (was, would) {
+            (true, false) => Fate::Never(true),
+            (false, true) => Fate::Additional,
+            _ => Fate::Otherwise,
+        };
+        let mut departure = departure(record, record.at, recorded, fate);
+        departure.is_failover = was || would;
+        departure.instead = Some(in_words(other));
         part(lane, departure, Wanted::Nothing, recorded);
     }
 }
@@ -236,30 +261,32 @@ fn apart(lane: &mut Lane, record: &Record, early: Vec<(At, Decision)>, recorded:
     let Some(mut apart) = lane.apart.take() else {
         return;
     };
-    match apart.wanted {
+    match &apart.wanted {
         Wanted::Nothing => {}
-        Wanted::FromRecorded(transition) => {
-            if is_wanted(recorded, transition) {
+        Wanted::FromRecorded(goal) => {
+            if goal.is_met_by(recorded) {
                 let us = record.at.since(&apart.departure.at).unwrap_or(0);
                 (apart.departure.fate, apart.wanted) = (Fate::Earlier(us), Wanted::Nothing);
             }
         }
-        Wanted::FromOther(transition) => {
+        Wanted::FromOther(goal) => {
             let mut found = early
                 .into_iter()
-                .find(|(_, decision)| is_wanted(decision, transition))
+                .find(|(_, decision)| goal.is_met_by(decision))
                 .map(|(at, _)| (at, true));
+            let mut is_lost = false;
             if found.is_none() && apart.is_true_anyhow(&record.event) {
                 let decision = machine::step(&mut lane.other, record.seq, record.at, &record.event);
-                found = is_wanted(&decision, transition).then_some((record.at, true));
+                found = goal.is_met_by(&decision).then_some((record.at, true));
             } else if found.is_none() && apart.is_unknown_check(&record.event) {
-                found = foresee(lane, record.seq, transition).map(|at| (at, false));
-                apart.wanted = Wanted::Nothing;
-                apart.departure.fate = Fate::Never(false);
+                found = foresee(lane, record.seq, goal).map(|at| (at, false));
+                is_lost = found.is_none();
             }
             if let Some((at, is_known)) = found {
                 let us = at.since(&apart.departure.at).unwrap_or(0);
                 (apart.departure.fate, apart.wanted) = (Fate::Later(us, is_known), Wanted::Nothing);
+            } else if is_lost {
+                (apart.departure.fate, apart.wanted) = (Fate::Never(false), Wanted::Nothing);
             }
         }
     }
@@ -268,30 +295,23 @@ fn apart(lane: &mut Lane, record: &Record, early: Vec<(At, Decision)>, recorded:
 }
 
 /// When the other machine would decide it, if the checks went on as the last one.
-fn foresee(lane: &mut Lane, seq: Seq, transition: Option<Transition>) -> Option<At> {
+fn foresee(lane: &mut Lane, seq: Seq, goal: &Goal) -> Option<At> {
     let (mut at, mut probe) = lane.last_check.clone()?;
     probe.paced = true;
     let last = later(at, FORESIGHT_US);
     while at.mono_us < last.mono_us {
         at = later(at, lane.cadence_us.max(1_000));
         for (due, decision) in lane.own_timers(seq, at) {
-            if is_wanted(&decision, transition) {
+            if goal.is_met_by(&decision) {
                 return Some(due);
             }
         }
         let decision = machine::step(&mut lane.other, seq, at, &Event::RedisProbed(probe.clone()));
-        if is_wanted(&decision, transition) {
+        if goal.is_met_by(&decision) {
             return Some(at);
         }
     }
     None
-}
-
-fn is_wanted(decision: &Decision, transition: Option<Transition>) -> bool {
-    match transition {
-        Some(wanted) => decision.transition == Some(wanted),
-        None => !decision.effects.is_empty(),
-    }
 }
 
 /// The same role, and the same orders.
@@ -307,18 +327,22 @@ fn is_failover(transition: Option<Transition>) -> bool {
 }
 
 fn departure(record: &Record, at: At, decision: &Decision, fate: Fate) -> Departure {
-    let change = decision
-        .transition
-        .map(|change| format!("{} -> {}", change.from, change.to));
-    let orders = decision.effects.iter().map(ToString::to_string);
-    let parts: Vec<String> = change.into_iter().chain(orders).collect();
     Departure {
         seq: record.seq,
         at,
         instance: record.instance.clone(),
         event: Sentence::new(&record.instance, &record.event).to_string(),
-        decision: parts.join("; "),
+        decision: in_words(decision),
         is_failover: is_failover(decision.transition),
         fate,
+        instead: None,
     }
+}
+
+fn in_words(decision: &Decision) -> String {
+    let change = decision.transition;
+    let change = change.map(|change| format!("{} -> {}", change.from, change.to));
+    let orders = decision.effects.iter().map(ToString::to_string);
+    let parts: Vec<String> = change.into_iter().chain(orders).collect();
+    parts.join("; ")
 }

@@ -72,6 +72,10 @@ impl Filter {
     /// More than this are not collected; ask for all of them instead, or for a shorter time.
     pub const MAX_LIMIT: usize = 100_000;
 
+    /// Reading stops when a record is this much older than `since`, or younger than `until`, in microseconds: records
+    /// stand in the order in which they were decided, and the clock may have been set back in between.
+    pub const CLOCK_STEP_US: i64 = 3_600_000_000;
+
     /// The first record that can be asked for.
     #[must_use]
     pub fn first(&self) -> Seq {

@@ -6,9 +6,7 @@ use super::history::Filter;
 use super::quiet::{Subject, alike, check_of};
 use crate::model::record::{Record, Seq};
 
-/// Reading stops when a record is this much older than `since`: records stand in the order in which
-/// they were decided, and the clock may have been set back in between.
-const CLOCK_STEP_US: i64 = 3_600_000_000;
+const CLOCK_STEP_US: i64 = Filter::CLOCK_STEP_US;
 
 /// So many records more are read to find out whether a check that stands last is quiet.
 const PATIENCE: usize = 4_096;

@@ -66,6 +66,8 @@ pub struct Loss {
     /// Redis here was promoted, and last known to be in step with the primary before so long before that, in
     /// microseconds: what that took in later may be lost.
     pub unseen_us: Option<u64>,
+    /// Redis here was promoted, and when it was in step with the primary before is not known.
+    pub unknown: bool,
     /// Redis here had led, and the new primary lacked so many bytes of its stream; `None` where that cannot be told.
     pub bytes: Option<u64>,
     /// Those were saved to a file.
@@ -77,12 +79,13 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = |f: &mut fmt::Formatter<'_>| match self.bytes {
             Some(bytes) => write!(f, "{bytes} bytes"),
-            None => f.write_str("unknown"),
+            None => f.write_str("an unknown part"),
         };
         match (self.saved, self.unseen_us) {
             (Some(true), _) => bytes(f).and_then(|()| f.write_str(", saved")),
             (Some(false), _) => bytes(f).and_then(|()| f.write_str(", NOT saved")),
             (None, Some(us)) => write!(f, "< {}.{} s of writes", us / 1_000_000, us / 100_000 % 10),
+            (None, None) if self.unknown => f.write_str("unknown"),
             (None, None) => f.write_str("none"),
         }
     }
@@ -100,6 +103,15 @@ pub struct Timeline {
 }
 
 impl Timeline {
+    /// Behind records that are not read: the role that the node had in `instance`.
+    #[must_use]
+    pub fn behind(instance: &str, role: Role) -> Self {
+        Self {
+            roles: BTreeMap::from([(instance.to_owned(), role)]),
+            ..Self::default()
+        }
+    }
+
     /// Folds one record; returns the incident that it closed.
     pub fn fold(&mut self, record: &Record) -> Option<IncidentSummary> {
         self.note_drill(record);
@@ -128,7 +140,10 @@ impl Timeline {
             summary.outage_us = Some(if went_on { 0 } else { summary.duration_us });
         }
         let in_step = self.in_step.get(&record.instance);
-        cost(&mut summary.loss, record, in_step);
+        if cost(&mut summary.loss, record, in_step) {
+            // From here on it is itself the primary.
+            self.in_step.remove(&record.instance);
+        }
         let closed = count(summary, record);
         summary.to = role.map(ToString::to_string);
         if !closed {
@@ -208,8 +223,8 @@ fn tells_of_primary(record: &Record) -> bool {
     probe.grade.is_ready() && seen.is_some_and(|seen| seen.role == RedisRole::Master)
 }
 
-/// Notes what a record of the incident says of writes that may be lost.
-fn cost(loss: &mut Loss, record: &Record, in_step: Option<&At>) {
+/// Notes what a record of the incident says of writes that may be lost; true if Redis was promoted here.
+fn cost(loss: &mut Loss, record: &Record, in_step: Option<&At>) -> bool {
     let promoted = record
         .decision
         .notes
@@ -220,9 +235,14 @@ fn cost(loss: &mut Loss, record: &Record, in_step: Option<&At>) {
         Event::NotRescued { diverged, .. } => {
             (loss.bytes, loss.saved) = (diverged.lacks, Some(false));
         }
-        _ if promoted => loss.unseen_us = in_step.and_then(|at| record.at.since(at)),
+        _ if promoted => {
+            let unseen = in_step.and_then(|at| record.at.since(at));
+            loss.unknown |= unseen.is_none();
+            loss.unseen_us = loss.unseen_us.max(unseen);
+        }
         _ => {}
     }
+    promoted
 }
 
 /// Counts what a record of the incident decided; true if that closed it.

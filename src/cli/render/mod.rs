@@ -9,6 +9,7 @@ mod error;
 mod history;
 pub mod machine;
 pub mod postmortem;
+mod progress;
 mod rows;
 mod screen;
 mod status;
@@ -24,6 +25,7 @@ pub use history::{
     csv as history_csv, csv_head as history_csv_head, csv_rows as history_csv_rows,
     json as history_json,
 };
+pub use progress::Progress;
 pub use rows::{Growing, table as history_table};
 pub use screen::{Screen, stdout};
 pub use status::status;

@@ -113,6 +113,9 @@ pub(super) fn print(
             departed: found.departed,
             departures: found.departures.iter().map(DepartureJson::from).collect(),
             sentence: sentence(found),
+            advert: asked
+                .advert
+                .map(|ms| of_vrrp(ms, recorded_advert, found.by_vrrp)),
             unknown: unknown(),
         };
         writeln!(out, "{}", serde_json::to_string(&json)?)?;
@@ -175,6 +178,12 @@ fn sentence(found: &WhatIf) -> String {
     if counts.otherwise > 0 {
         parts.push(format!("{} would have been another", counts.otherwise));
     }
+    if found.uncompared > 0 {
+        parts.push(format!(
+            "{} of {all}, behind what differs, cannot be compared",
+            found.uncompared
+        ));
+    }
     let others = found.departed
         - found
             .departures
@@ -224,6 +233,9 @@ fn unknown() -> Vec<&'static str> {
 }
 
 fn fate(departure: &Departure) -> String {
+    if let Some(instead) = &departure.instead {
+        return format!("instead: {instead}");
+    }
     match departure.fate {
         Fate::Later(us, true) => format!("{} later", seconds(us)),
         Fate::Later(us, false) => format!("{} later, if the checks had gone on so", seconds(us)),
@@ -279,6 +291,8 @@ struct Json {
     departed: u64,
     departures: Vec<DepartureJson>,
     sentence: String,
+    /// What another interval between adverts would have changed.
+    advert: Option<String>,
     unknown: Vec<&'static str>,
 }
 
@@ -293,6 +307,7 @@ struct DepartureJson {
     fate: &'static str,
     by_us: Option<u64>,
     assumed: bool,
+    instead: Option<String>,
 }
 
 impl From<&Departure> for DepartureJson {
@@ -314,6 +329,7 @@ impl From<&Departure> for DepartureJson {
             fate,
             by_us,
             assumed,
+            instead: one.instead.clone(),
         }
     }
 }

@@ -31,13 +31,37 @@ pub(super) struct Apart {
 }
 
 /// What is still looked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// The decision that the other machine has not made yet.
-    FromOther(Option<Transition>),
+    FromOther(Goal),
     /// The decision that the recorded machine has not made yet.
-    FromRecorded(Option<Transition>),
+    FromRecorded(Goal),
     Nothing,
+}
+
+/// A decision, whenever it is made.
+#[derive(Clone)]
+pub(super) struct Goal {
+    transition: Option<Transition>,
+    orders: Vec<String>,
+}
+
+impl Goal {
+    pub(super) fn of(decision: &Decision) -> Self {
+        Self {
+            transition: decision.transition,
+            orders: decision.effects.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// A change of role is the same whatever is ordered with it; else it is the same orders.
+    pub(super) fn is_met_by(&self, decision: &Decision) -> bool {
+        if self.transition.is_some() {
+            return decision.transition == self.transition;
+        }
+        let orders = decision.effects.iter().map(ToString::to_string);
+        decision.transition.is_none() && orders.eq(self.orders.iter().cloned())
+    }
 }
 
 impl Lane {

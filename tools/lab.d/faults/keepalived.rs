@@ -13,6 +13,8 @@ use crate::run::ip;
 
 /// How long it is so.
 const WHILE: Duration = Duration::from_secs(3);
+/// How often the VIP goes to the other host.
+const TO_AND_FRO: u32 = 6;
 /// Three checks, and some.
 const RETURNED: Duration = Duration::from_secs(15);
 /// `failover.drain` is 3 s.
@@ -39,6 +41,19 @@ pub fn stop(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.begins();
     scene.primary_host().stop(Service::Keepalived)?;
     start_again(scene)
+}
+
+/// Whoever is primary loses its keepalived, again and again, as soon as the pair is whole.
+pub fn to_and_fro(scene: &mut Scene<'_>) -> anyhow::Result<()> {
+    scene.begins();
+    for _ in 0..TO_AND_FRO {
+        let heir = scene.replica;
+        scene.primary_host().stop(Service::Keepalived)?;
+        scene.taken_over();
+        scene.primary_host().start(Service::Keepalived)?;
+        scene.leads(heir)?;
+    }
+    Ok(())
 }
 
 fn start_again(scene: &mut Scene<'_>) -> anyhow::Result<()> {

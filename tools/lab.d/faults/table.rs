@@ -160,6 +160,8 @@ static TABLE: &[Fault] = &[
         Promise { two_masters_ms: 300, two_vips_ms: 1_200, alarms: (0, 2), primary: Primary::Any, ..SILENT_FAILOVER }, keepalived::kill_child),
     pair("stop-keepalived", "keepalived is stopped on the primary, and started again 3 s later.",
         GOODBYE, keepalived::stop),
+    pair("keepalived-to-and-fro", "keepalived is stopped on whoever is primary, and started again, 6 times, each time as soon as the other is whole.",
+        Promise { alarms: (6, 18), primary: Primary::Any, ..GOODBYE }, keepalived::to_and_fro),
     pair("stop-as-other-returns", "keepalived is stopped for 3 s on an heir at the moment at which the old primary, empty, may have the VIP again: nobody else has the data.",
         Promise { outage_ms: 10_000, alarms: (1, 4), primary: Primary::Any, ..GOODBYE }, keepalived::stop_as_other_returns),
     pair("reload-keepalived", "keepalived reads its configuration again on both hosts (SIGHUP).",

@@ -95,7 +95,7 @@ impl Writer<'_> {
             ("suspected cause", told.cause.text.clone()),
             ("first sign", incident.cause.clone()),
             ("lasted", lasted),
-            ("nobody served", total(&told.outages)),
+            ("nobody served", served(told)),
             ("two took writes", total(&told.doubles)),
             (
                 "role of this node",
@@ -326,8 +326,8 @@ impl Writer<'_> {
 
 /// `+1.234 s`, `-0.020 s`.
 pub(super) fn relative(us: i64) -> String {
-    let sign = if us < 0 { '-' } else { '+' };
     let ms = (us.unsigned_abs() + 500) / 1_000;
+    let sign = if us < 0 && ms > 0 { '-' } else { '+' };
     format!("{sign}{}.{:03} s", ms / 1_000, ms % 1_000)
 }
 
@@ -340,6 +340,13 @@ fn milliseconds(us: u64) -> String {
 
 fn between(from_us: i64, to_us: i64) -> u64 {
     u64::try_from(to_us.saturating_sub(from_us)).unwrap_or(0)
+}
+
+fn served(told: &Postmortem) -> String {
+    match &told.outages {
+        Some(outages) => total(outages),
+        None => "not known without the other journals (--with)".to_owned(),
+    }
 }
 
 fn total(spans: &[Span]) -> String {

@@ -60,7 +60,8 @@ pub(super) fn write(
     for node in &told.nodes {
         y = lanes(node, &drawing, y, out)?;
     }
-    bands(&told.outages, "outage", 12.0, &drawing, out)?;
+    let outages = told.outages.as_deref().unwrap_or_default();
+    bands(outages, "outage", 12.0, &drawing, out)?;
     bands(&told.doubles, "double", 26.0, &drawing, out)?;
     marks(told, &drawing, out)?;
     writeln!(out, "</svg>")?;
