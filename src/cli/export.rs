@@ -51,7 +51,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
 
-    /// Records before this time, written as for --since
+    /// Records before this time, written as for --since; a bundle begins and ends with a whole block of quiet checks
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
 
@@ -174,17 +174,29 @@ fn folder(file: &Path) -> PathBuf {
 /// Which records.
 fn range(args: &ExportArgs, origin: &Origin) -> anyhow::Result<Range<Seq>> {
     let now = jiff::ZonedDateTime::now();
-    let (since, until) = match args.incident {
-        Some(id) => {
-            let (first, last) = incident(origin, Seq(id))?;
-            (
-                Some(first.at.wall_us.saturating_sub(args.around)),
-                Some(last.at.wall_us.saturating_add(args.around + 1)),
-            )
-        }
-        None => span(args.since.as_deref(), args.until.as_deref(), &now)?,
-    };
+    if let Some(id) = args.incident {
+        let (first, last) = incident(origin, Seq(id))?;
+        return near(origin, &first, &last, args.around);
+    }
+    let (since, until) = span(args.since.as_deref(), args.until.as_deref(), &now)?;
     around(origin, since, until)
+}
+
+/// The records from the first to the last, and those of `margin_us` before and behind, whatever the clock did in between.
+///
+/// # Errors
+/// Those of the origin.
+pub fn near(
+    origin: &Origin,
+    first: &Record,
+    last: &Record,
+    margin_us: i64,
+) -> anyhow::Result<Range<Seq>> {
+    let (one, other) = (first.at.wall_us, last.at.wall_us);
+    let since = one.min(other).saturating_sub(margin_us);
+    let until = one.max(other).saturating_add(margin_us + 1);
+    let range = around(origin, Some(since), Some(until))?;
+    Ok(range.start.min(first.seq)..range.end.max(last.seq.next()))
 }
 
 /// The records between two wall times.

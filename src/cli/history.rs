@@ -2,8 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::thread::sleep;
-use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -11,14 +9,13 @@ use jiff::ZonedDateTime;
 
 use super::incidents::IncidentsArgs;
 use super::parse_when;
-use super::render::{self, Growing, ListForm, Problem, Screen};
-use super::source::{self, Origin, readable};
+use super::render::{self, ListForm, Problem, Screen};
+use super::source::readable;
 use crate::machine::table::TABLE;
 use crate::model::event::Event;
-use crate::model::record::{Record, Seq};
+use crate::model::record::Seq;
 use crate::model::role::Role;
-use crate::views::LastChecks;
-use crate::views::history::{Filter, Pattern, Row};
+use crate::views::history::{Filter, Pattern};
 use crate::views::line::Entry;
 
 /// List what happened, what was decided about it, and why
@@ -77,7 +74,8 @@ pub struct HistoryArgs {
           value_parser = PossibleValuesParser::new(TABLE.iter().map(|row| row.id)))]
     pub rule: Option<String>,
 
-    /// Only the last N records; 0 for all [default: 50, with --since: all]
+    /// Only the last N records; 0 for all, with --reverse for the last 100,000 [default: 50, with --since or
+    /// --incident: all]
     #[arg(short = 'n', value_name = "N")]
     pub limit: Option<usize>,
 
@@ -125,8 +123,6 @@ pub enum What {
 
 /// Rows without `-n` and `--since`.
 const DEFAULT_LIMIT: usize = 50;
-/// How often `--follow` looks for more.
-const LOOK: Duration = Duration::from_millis(300);
 
 /// The wall times of `--since` and `--until`, in microseconds.
 ///
@@ -229,73 +225,4 @@ pub fn run<R: Entry, E: Into<anyhow::Error>>(
     }
     out.flush()?;
     failed.map_or(Ok(0), Err)
-}
-
-/// Prints what `origin` has, and then what comes, until nobody reads any more.
-///
-/// # Errors
-/// Those of the origin and of `out`.
-pub fn follow(
-    args: &HistoryArgs,
-    filter: &Filter,
-    screen: &Screen,
-    origin: &Origin,
-    out: &mut dyn Write,
-) -> anyhow::Result<u8> {
-    if args.output == ListForm::Json {
-        let problem = Problem::usage("--follow has no end, and an array has one");
-        return Err(problem.hint("Use --output jsonl.").into());
-    }
-    if args.output == ListForm::Csv {
-        render::history_csv_head(out)?;
-    }
-    let mut table = Growing::new(screen, args.why);
-    let mut print = |records: &[Record], out: &mut dyn Write| -> anyhow::Result<()> {
-        match args.output {
-            ListForm::Csv => render::history_csv_rows(records.iter().cloned(), out)?,
-            ListForm::Table => {
-                let rows: Vec<Row> = records.iter().map(Row::from).collect();
-                table.write(&rows, out)?;
-            }
-            ListForm::Json | ListForm::Jsonl => {
-                render::history_json(false, records.iter().cloned(), out)?;
-            }
-        }
-        Ok(out.flush()?)
-    };
-    // Before the first look, so that what comes meanwhile is not passed over.
-    let newest = Filter {
-        limit: 1,
-        quiet: true,
-        ..Filter::default()
-    };
-    let newest = source::history(origin, &newest)?.next().transpose()?;
-    let mut last = newest.map_or(Seq(0), |record| record.seq);
-    let records: Vec<Record> = source::history(origin, filter)?.collect::<Result<_, _>>()?;
-    last = last.max(records.last().map_or(last, |record| record.seq));
-    print(&records, out)?;
-    let mut before = LastChecks::default();
-    for record in &records {
-        before.is_notable(record);
-    }
-    loop {
-        sleep(LOOK);
-        let further = Filter {
-            after: Some(last),
-            quiet: true,
-            ..Filter::default()
-        };
-        let mut records = Vec::new();
-        for record in source::history(origin, &further)? {
-            let record = record?;
-            last = record.seq;
-            let is_notable = before.is_notable(&record) || args.all;
-            if is_notable && filter.matches_row(&Row::from(&record)) {
-                records.push(record);
-            }
-        }
-        if !records.is_empty() {
-            print(&records, out)?;
-        }
-    }
 }

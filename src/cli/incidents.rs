@@ -10,6 +10,7 @@ use clap::Args;
 use super::history::span;
 use super::render::{self, Cell, Columns, ListForm, Problem, Progress, Screen};
 use super::source::{self, Origin};
+use crate::model::role::Role;
 use crate::views::history::Filter;
 use crate::views::rfc3339;
 use crate::views::timeline::{IncidentSummary, Loss, Timeline};
@@ -83,7 +84,7 @@ pub fn run(
         limit,
         kept: VecDeque::new(),
     };
-    let mut timeline = Timeline::default();
+    let mut timeline = Timeline::behind(roles_before(origin)?);
     let mut failed = None;
     let records = Progress::of("records").over(source::history(origin, &filter)?);
     for record in source::readable(records, &mut failed) {
@@ -105,6 +106,19 @@ pub fn run(
     print(args.output, screen, &incidents, out)?;
     out.flush()?;
     failed.map_or(Ok(0), Err)
+}
+
+/// The roles before the first record of a bundle, which has not the ones before.
+fn roles_before(origin: &Origin) -> anyhow::Result<Vec<(String, Role)>> {
+    let Origin::Bundle(_) = origin else {
+        return Ok(Vec::new());
+    };
+    let (before, _) = source::records(origin)?;
+    let roles = before
+        .states
+        .into_iter()
+        .map(|(name, state)| (name, state.role));
+    Ok(roles.collect())
 }
 
 struct Found {

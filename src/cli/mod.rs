@@ -18,6 +18,7 @@ mod doctor;
 mod drill;
 pub mod explain;
 mod export;
+mod follow;
 pub mod history;
 mod import;
 pub mod incidents;
@@ -220,7 +221,7 @@ fn look(
             let own = source::node(&origin, file, args.node.is_some())?;
             let filter = args.filter(&now, own.as_deref())?;
             if args.follow {
-                return history::follow(args, &filter, &screen, &origin, out);
+                return follow::run(args, &filter, &screen, &origin, out, err);
             }
             return history::run(args, &screen, source::history(&origin, &filter)?, out);
         }
@@ -228,7 +229,8 @@ fn look(
         Some(Some(place)) => place.clone(),
         Some(None) => locate::paths(file, err)?.black_box(),
     };
-    let filter = args.filter(&now, None)?;
+    let own = Config::load(file).ok().map(|config| config.node.name);
+    let filter = args.filter(&now, own.as_deref())?;
     history::run(args, &screen, blackbox::history(&place, &filter)?, out)
 }
 

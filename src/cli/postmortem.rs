@@ -91,8 +91,9 @@ pub fn run(
     };
     let (first, last) = export::incident(origin, id)?;
     let instance = first.instance.clone();
-    let (since, until) = (first.at.wall_us - AROUND_US, last.at.wall_us + AROUND_US);
-    let range = export::around(origin, Some(since), Some(until))?;
+    let (one, other) = (first.at.wall_us, last.at.wall_us);
+    let (since, until) = (one.min(other) - AROUND_US, one.max(other) + AROUND_US);
+    let range = export::near(origin, &first, &last, AROUND_US)?;
     let own = source::excerpt(origin, range)?;
     let mut journals = vec![read(own, &instance, since..until, None)?];
     // Its clock may be apart.

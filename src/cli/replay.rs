@@ -36,7 +36,7 @@ pub struct ReplayArgs {
     /// Show each record: what was known, which rows were tried with which guards, what was decided
     ///
     /// On a terminal it waits for Enter behind each.
-    #[arg(long, conflicts_with = "set")]
+    #[arg(long, conflicts_with_all = ["set", "output", "rules"])]
     pub step: bool,
 
     /// Show quiet health checks with --step, too
@@ -88,7 +88,10 @@ pub fn run<E: Into<anyhow::Error>>(
         let records = readable(source, &mut failed).take_while(|record| record.seq <= last);
         if args.step {
             let first = Seq(args.from.unwrap_or(1));
-            step::run(&screen, before, (first, last), args.all, records, out)?;
+            let is_same = step::run(&screen, before, (first, last), args.all, records, out)?;
+            if !is_same && failed.is_none() {
+                return Ok(3);
+            }
         } else {
             let found = what_if(before, &asked.knobs, records);
             whatif::print(args.output, &screen, &asked, advert, &found, out)?;

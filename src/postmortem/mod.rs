@@ -248,7 +248,7 @@ fn summaries(journal: &Journal) -> Vec<IncidentSummary> {
         .iter()
         .map(|record| record.instance.as_str());
     let instance = instance.max().unwrap_or_default();
-    let mut timeline = Timeline::behind(instance, journal.before.role);
+    let mut timeline = Timeline::behind([(instance.to_owned(), journal.before.role)]);
     let closed = journal
         .records
         .iter()
@@ -276,7 +276,8 @@ fn extent(
             };
         }
     }
-    (began, ended)
+    // The clock may have been set back in between.
+    (began, ended.map(|ended| ended.max(began)))
 }
 
 fn within(incidents: Vec<IncidentSummary>, from_us: i64, to_us: i64) -> Vec<IncidentSummary> {

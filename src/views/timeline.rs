@@ -43,8 +43,8 @@ pub struct IncidentSummary {
     pub rule: Option<String>,
     /// That rule's sentence.
     pub because: Option<String>,
-    /// From its beginning until a primary was seen to serve, here or on another node, in microseconds; 0 where the one
-    /// here went on. `None` where none was seen. Who took over saw the trouble later than who had it.
+    /// How long no primary was seen to serve, neither here nor on another node, in microseconds, up to when one was last
+    /// seen. `None` where none was seen. Who took over saw the trouble later than who had it.
     pub outage_us: Option<u64>,
     /// What is known of acknowledged writes that were lost.
     pub loss: Loss,
@@ -97,17 +97,41 @@ pub struct Timeline {
     roles: BTreeMap<String, Role>,
     /// The drills that run, as sentences: what they break is no trouble of its own.
     drills: BTreeMap<String, String>,
-    open: BTreeMap<String, (At, IncidentSummary)>,
+    open: BTreeMap<String, Open>,
     /// When the Redis of an instance was last seen with a live link to its primary.
     in_step: BTreeMap<String, At>,
 }
 
+/// An incident that goes on.
+#[derive(Debug)]
+struct Open {
+    opened: At,
+    /// No primary was seen to serve since then.
+    unserved: Option<At>,
+    summary: IncidentSummary,
+}
+
+impl Open {
+    /// Notes whether somebody serves: this node in its `role`, or another one.
+    fn note_service(&mut self, record: &Record, role: Option<&Role>) {
+        let change = record.decision.transition;
+        if change.is_some_and(|change| change.from == Role::Primary && change.to != Role::Primary) {
+            self.unserved.get_or_insert(record.at);
+        }
+        if role == Some(&Role::Primary) || tells_of_primary(record) {
+            let unserved = self.unserved.take();
+            let us = unserved.map_or(0, |since| elapsed_us(&since, &record.at));
+            self.summary.outage_us = Some(self.summary.outage_us.unwrap_or(0) + us);
+        }
+    }
+}
+
 impl Timeline {
-    /// Behind records that are not read: the role that the node had in `instance`.
+    /// Behind records that are not read: the role that the node had in each instance.
     #[must_use]
-    pub fn behind(instance: &str, role: Role) -> Self {
+    pub fn behind(roles: impl IntoIterator<Item = (String, Role)>) -> Self {
         Self {
-            roles: BTreeMap::from([(instance.to_owned(), role)]),
+            roles: roles.into_iter().collect(),
             ..Self::default()
         }
     }
@@ -126,19 +150,22 @@ impl Timeline {
                 if let Some(drill) = self.drills.get(&record.instance) {
                     summary.cause = format!("{drill}: {}", summary.cause);
                 }
-                self.open
-                    .insert(record.instance.clone(), (record.at, summary));
+                let opened = Open {
+                    opened: record.at,
+                    unserved: Some(record.at),
+                    summary,
+                };
+                self.open.insert(record.instance.clone(), opened);
             }
         }
         self.note_link(record);
         let role = self.roles.get(&record.instance);
-        let (opened, summary) = self.open.get_mut(&record.instance)?;
+        let open = self.open.get_mut(&record.instance)?;
+        open.note_service(record, role);
+        let Open {
+            opened, summary, ..
+        } = open;
         summary.duration_us = elapsed_us(opened, &record.at);
-        if summary.outage_us.is_none() && (role == Some(&Role::Primary) || tells_of_primary(record))
-        {
-            let went_on = record.seq == summary.id && record.decision.transition.is_none();
-            summary.outage_us = Some(if went_on { 0 } else { summary.duration_us });
-        }
         let in_step = self.in_step.get(&record.instance);
         if cost(&mut summary.loss, record, in_step) {
             // From here on it is itself the primary.
@@ -150,9 +177,7 @@ impl Timeline {
             return None;
         }
         summary.closed = Some(rfc3339(record.at.wall_us));
-        self.open
-            .remove(&record.instance)
-            .map(|(_, summary)| summary)
+        self.open.remove(&record.instance).map(|open| open.summary)
     }
 
     fn note_link(&mut self, record: &Record) {
@@ -185,7 +210,7 @@ impl Timeline {
 
     /// The incidents that go on.
     pub fn open(&self) -> impl Iterator<Item = &IncidentSummary> {
-        self.open.values().map(|(_, summary)| summary)
+        self.open.values().map(|open| &open.summary)
     }
 }
 

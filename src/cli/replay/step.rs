@@ -15,7 +15,7 @@ use crate::replay::step::{Step, Tried, step};
 use crate::views::{LastChecks, Sentence, rfc3339};
 
 /// Steps through the records from `first` to `last`; those before are only folded. Quiet checks are passed over unless
-/// `all` are wanted. Waits for a key where a person is there to press it.
+/// `all` are wanted. Waits for a key where a person is there to press it. Whether all were decided as recorded.
 ///
 /// # Errors
 /// Those of `out`.
@@ -26,7 +26,8 @@ pub(super) fn run(
     all: bool,
     records: impl Iterator<Item = Record>,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
+    let mut is_same = true;
     let is_watched = io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut checks = LastChecks::default();
     let mut wanted = first;
@@ -40,6 +41,7 @@ pub(super) fn run(
             continue;
         }
         let taken = step(&mut whole, record);
+        is_same &= taken.decision == taken.record.decision;
         show(screen, &taken, out)?;
         out.flush()?;
         if is_watched {
@@ -49,7 +51,7 @@ pub(super) fn run(
             }
         }
     }
-    Ok(())
+    Ok(is_same)
 }
 
 /// Which record is wanted next; `None` for the end.
