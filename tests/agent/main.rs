@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod alarms;
+mod audit;
 mod blackbox;
 mod commands;
 mod doctor;
