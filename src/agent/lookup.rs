@@ -10,13 +10,14 @@ use crate::views::history::{self, Filter};
 
 /// Gives `each` the records that `filter` asks for, oldest first, until it returns false. With a limit the
 /// last so many, read from the end; without, all of them as they come. Damage in one volume keeps nobody from what the
-/// others tell.
+/// others tell. Ends early where nobody `listens` any more, whether something was found or not.
 ///
 /// # Errors
 /// The first thing that could not be read.
 pub fn each(
     reader: &Reader,
     filter: &Filter,
+    listens: &dyn Fn() -> bool,
     mut each: impl FnMut(Record) -> bool,
 ) -> Result<(), Error> {
     let seek = |moment: Option<i64>| moment.map(|us| reader.seek_time(us)).transpose();
@@ -25,9 +26,11 @@ pub fn each(
     let found: Records = if filter.limit == 0 {
         let from = filter.first().max(seek(filter.since)?.unwrap_or(Seq(1)));
         let oldest_first = source(reader, filter, from..end, Order::OldestFirst);
+        let oldest_first = oldest_first.take_while(|_| listens());
         Box::new(history::all(filter.clone(), oldest_first))
     } else {
         let newest_first = source(reader, filter, filter.first()..end, Order::NewestFirst);
+        let newest_first = newest_first.take_while(|_| listens());
         Box::new(history::latest(filter, newest_first).into_iter())
     };
     let mut failed = None;

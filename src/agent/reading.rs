@@ -24,7 +24,7 @@ use crate::views::history::Filter;
 
 /// Records that match a query.
 pub(super) async fn history(State(app): State<App>, Query(filter): Query<Filter>) -> Response {
-    stream(&app, move |journal, send| {
+    stream(&app, move |journal, listens, send| {
         let each = |record: Record| {
             let line = serde_json::to_vec(&record);
             // A record that JSON cannot hold ends the answer in the middle.
@@ -33,7 +33,7 @@ pub(super) async fn history(State(app): State<App>, Query(filter): Query<Filter>
                 send(line)
             })
         };
-        lookup::each(journal, &filter, each)
+        lookup::each(journal, &filter, listens, each)
     })
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn frames(
     State(app): State<App>,
     Query(Part { from, below }): Query<Part>,
 ) -> Response {
-    stream(&app, move |journal, send| {
+    stream(&app, move |journal, _, send| {
         let frames = match below {
             Some(below) => journal.excerpt::<Recovered>(Seq(from)..Seq(below))?,
             None => journal.frames(Seq(from))?,
@@ -121,7 +121,9 @@ pub(super) async fn compact(
 /// of the chunked body.
 fn stream(
     app: &App,
-    produce: impl FnOnce(&Reader, &dyn Fn(Vec<u8>) -> bool) -> Result<(), Error> + Send + 'static,
+    produce: impl FnOnce(&Reader, &dyn Fn() -> bool, &dyn Fn(Vec<u8>) -> bool) -> Result<(), Error>
+    + Send
+    + 'static,
 ) -> Response {
     let Some(Lent { reader, recalled }) = app.lend() else {
         return unavailable(NO_JOURNAL);
@@ -147,7 +149,8 @@ fn stream(
             cut.set(!sent);
             sent
         };
-        match produce(&reader, &send) {
+        let listens = || !sender.is_closed();
+        match produce(&reader, &listens, &send) {
             Ok(()) if !cut.get() => drop(whole.send(())),
             Ok(()) | Err(Error::Recalled) => {}
             Err(error) => tracing::error!(%error, "the journal cannot be read"),

@@ -19,6 +19,7 @@ mod drill;
 pub mod explain;
 mod export;
 mod follow;
+mod found;
 pub mod history;
 mod import;
 pub mod incidents;

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::bundle;
 use super::client::Client;
+use super::found::Found;
 use super::render::Problem;
+use crate::agent::api;
 use crate::agent::api::{Bad, JournalStats, Verified};
 use crate::agent::blackbox::compare;
-use crate::agent::{api, lookup};
 use crate::config::{Config, Instance, Paths};
 use crate::journal::{Error, FrameReader, Reader};
 use crate::model::record::{Record, Seq};
@@ -159,14 +160,8 @@ pub fn history(origin: &Origin, filter: &Filter) -> anyhow::Result<Records> {
     }
     let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
-    let mut found = Vec::new();
-    let looked = lookup::each(&reader, filter, |record| {
-        found.push(record);
-        true
-    });
-    let trouble = looked.and_then(|()| reader.check_end()).err();
-    let trouble = trouble.map(|error| Err(unread(error)));
-    Ok(Box::new(found.into_iter().map(Ok).chain(trouble)))
+    let found = Found::of(reader, filter.clone());
+    Ok(Box::new(found.map(move |record| record.map_err(unread))))
 }
 
 /// Why the journal, or the rest of it, cannot be read: damage is trouble that was found, all else a failure.

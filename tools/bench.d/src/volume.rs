@@ -146,7 +146,7 @@ pub fn look(path: &Path) -> Result<Value> {
             };
             let mut found = 0;
             times.take(|| {
-                lookup::each(&journal, &filter, |_| {
+                lookup::each(&journal, &filter, &|| true, |_| {
                     found += 1;
                     true
                 })
