@@ -64,7 +64,7 @@ impl Agent {
         }
         house.rest = EVERY;
         // Without one there is nothing to be kept.
-        let Some(Lent { reader, .. }) = self.library.lend() else {
+        let Some(Lent { reader, .. }) = self.lender.lend() else {
             return;
         };
         let retention = Retention {

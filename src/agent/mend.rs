@@ -70,7 +70,7 @@ impl Agent {
             "the journal cannot be written: what decides who serves is done without it"
         );
         let mut mending = Mending::new(self.clock.now(), why);
-        mending.task = Some(self.library.mend(Some(committer), self.suffix()));
+        mending.task = Some(self.lender.mend(Some(committer), self.suffix()));
         let event = mending.event(false);
         self.mending = Some(mending);
         self.spokesman().map(|name| of(&name, event))
@@ -99,7 +99,7 @@ impl Agent {
         let task = match mending.task.take() {
             Some(task) if task.is_finished() => task,
             unfinished => {
-                mending.task = unfinished.or_else(|| Some(self.library.mend(None, suffix)));
+                mending.task = unfinished.or_else(|| Some(self.lender.mend(None, suffix)));
                 return;
             }
         };
@@ -152,11 +152,11 @@ impl Agent {
             drop(reader);
             let suffix = self.suffix();
             if let Some(mending) = &mut self.mending {
-                mending.task = Some(self.library.mend(Some(committer), suffix));
+                mending.task = Some(self.lender.mend(Some(committer), suffix));
             }
             return Err(why);
         }
-        self.library.opened(reader);
+        self.lender.opened(reader);
         self.intake = Intake::new(spool);
         self.set_names();
         for (id, order) in recovered.alarms() {

@@ -109,7 +109,7 @@ impl Signals {
 struct Agent {
     file: PathBuf,
     config: Config,
-    library: Library,
+    lender: Library,
     /// The journal failed and is being opened anew.
     mending: Option<Mending>,
     clock: Clock,
@@ -374,7 +374,7 @@ impl Agent {
             let _ = tokio::time::timeout(STOP_PATIENCE, black_box.stop()).await;
         }
         if let Some(committer) = self.pilot.close_journal() {
-            let closing = self.library.close(committer);
+            let closing = self.lender.close(committer);
             if tokio::time::timeout(STOP_PATIENCE, closing).await.is_err() {
                 tracing::error!("the journal does not end: the last health checks may be lost");
             }

@@ -43,7 +43,7 @@ pub struct App {
     asks: mpsc::Sender<Ask>,
     /// Records as they are committed.
     committed: broadcast::Sender<Arc<Record>>,
-    library: Library,
+    lender: Library,
     readers: Arc<Semaphore>,
     clock: Clock,
 }
@@ -55,7 +55,7 @@ impl App {
         board: Shared,
         asks: mpsc::Sender<Ask>,
         committed: broadcast::Sender<Arc<Record>>,
-        library: Library,
+        lender: Library,
         clock: Clock,
     ) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl App {
             board,
             asks,
             committed,
-            library,
+            lender,
             readers: Arc::new(Semaphore::new(READERS)),
             clock,
         }
@@ -71,7 +71,7 @@ impl App {
 
     /// The journal, to read; `None` while it is being opened anew.
     pub fn lend(&self) -> Option<Lent> {
-        self.library.lend()
+        self.lender.lend()
     }
 
     /// Asks the loop for something.

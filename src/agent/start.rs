@@ -36,8 +36,8 @@ impl Agent {
             listener,
             sockets,
         } = doorstep::bind(&config)?;
-        let library = Library::new(&config.paths);
-        let (opened, mending) = open_journal(&library, clock.now()).await?;
+        let lender = Library::new(&config.paths);
+        let (opened, mending) = open_journal(&lender, clock.now()).await?;
         let (journal, recovered, damage) = opened.map_or_else(Default::default, |one| {
             (Some(one.journal), one.recovered, one.damage)
         });
@@ -57,23 +57,23 @@ impl Agent {
         }
         let committer = journal.map(Committer::start::<Recovered>).transpose()?;
         if let Some(committer) = &committer {
-            library.opened(folded(committer, &recovered));
+            lender.opened(folded(committer, &recovered));
         }
         let pilot = Pilot::new(clock, board.clone(), committer, hands);
-        let black_box = BlackBox::start(&config, &pilot.committed(), library.clone());
+        let black_box = BlackBox::start(&config, &pilot.committed(), lender.clone());
         let app = serve::App::new(
             &config.node.name,
             board.clone(),
             ask_sender,
             pilot.committed(),
-            library.clone(),
+            lender.clone(),
             clock,
         );
         let signs = Signs::start(&config, &board::lock(&board))?;
         tokio::spawn(connections::serve(listener, serve::router(app)));
         let mut agent = Self {
             file: file.to_owned(),
-            library,
+            lender,
             mending,
             clock,
             pilot,
@@ -179,12 +179,12 @@ impl Agent {
 /// Opens the journal. Where its disk is full or failing, or somebody took the right to it away, the agent starts without
 /// it, for it has more to do than to write. Where there is none yet, who may not make one has named a wrong place.
 async fn open_journal(
-    library: &Library,
+    lender: &Library,
     now: At,
 ) -> Result<(Option<Opened>, Option<Mending>), Error> {
-    match library.open(&now.wall_us.to_string()).await {
+    match lender.open(&now.wall_us.to_string()).await {
         Ok(opened) => Ok((Some(opened), None)),
-        Err(error) if error.may_pass() || (error.is_forbidden() && library.has_journal()) => {
+        Err(error) if error.may_pass() || (error.is_forbidden() && lender.has_journal()) => {
             let why = error.to_string();
             tracing::error!(why, "starting without a journal");
             Ok((None, Some(Mending::new(now, why))))
