@@ -14,7 +14,7 @@ use super::history::span;
 use super::render::{self, Problem, Progress, counted, thousands};
 use super::source::{self, Origin};
 use crate::agent::api;
-use crate::config::Paths;
+use crate::config::{Paths, parse_duration};
 use crate::journal::bundle::{self, About};
 use crate::journal::{FrameReader, Reader};
 use crate::machine::RULESET;
@@ -44,7 +44,7 @@ pub struct ExportArgs {
     pub incident: Option<u64>,
 
     /// How much around it
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = margin)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = margin)]
     pub around: i64,
 
     /// Records from this time on: `2h ago`, `14:00`, `yesterday 14:00` or RFC 3339 [default: all]
@@ -74,18 +74,11 @@ pub enum Format {
     Jsonl,
 }
 
-/// A span of time, in microseconds.
+/// In microseconds.
 fn margin(text: &str) -> Result<i64, String> {
-    let span: jiff::Span = text
-        .parse()
-        .map_err(|_| "not a span of time such as 30s or 5m")?;
-    let total = span.total(jiff::Unit::Microsecond);
-    let total = total.map_err(|_| "days and longer have no fixed length: use hours")?;
-    if (0.0..1e15).contains(&total) {
-        Ok(total as i64)
-    } else {
-        Err("not between 0 and some years".to_owned())
-    }
+    let margin = parse_duration(text)
+        .ok_or("a duration is a whole number and ms, s, m, h or d, such as 30s")?;
+    i64::try_from(margin.as_micros()).map_err(|_| "it is too long".to_owned())
 }
 
 /// Writes what is asked for; says on `err` what that is.

@@ -7,10 +7,10 @@ use anyhow::Context;
 use clap::Args;
 use tempfile::NamedTempFile;
 
-use super::render::{Cell, Columns, Problem, Progress, counted};
+use super::render::{Cell, Problem, Progress, Screen, counted, fitted};
 use super::source::readable;
 use super::{bundle, exit, export};
-use crate::config::Paths;
+use crate::config::{Paths, is_name};
 use crate::journal::Bundle;
 use crate::journal::bundle::About;
 use crate::replay::rerun;
@@ -37,13 +37,12 @@ pub struct ImportArgs {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if text.is_empty() || text.starts_with(['.', '-']) || !text.chars().all(is_fine) {
-        return Err(
-            "letters, digits, `-`, `_` and `.`, beginning with a letter or a digit".to_owned(),
-        );
+    let name = text.strip_suffix(".rha").unwrap_or(text);
+    if is_name(name) {
+        Ok(name.to_owned())
+    } else {
+        Err("a name has letters, digits, `_` and `-`".to_owned())
     }
-    Ok(text.trim_end_matches(".rha").to_owned())
 }
 
 /// Keeps the bundle, or lists them.
@@ -158,11 +157,6 @@ fn list(dir: &Path, out: &mut dyn Write) -> anyhow::Result<u8> {
             vec![Cell::from(name.as_str()), Cell::from(what)]
         })
         .collect();
-    let mut columns = Columns::new(&["", ""], 100);
-    columns.fit(&rows);
-    for row in &rows {
-        columns.write(out, row)?;
-        writeln!(out)?;
-    }
+    fitted(&Screen::detect(), &["", ""], None, &rows, out)?;
     Ok(exit::OK)
 }

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::path::PathBuf;
 
-use anstyle::Style;
 use clap::Args;
 
 use super::history::span;
-use super::render::{self, Cell, Columns, ListForm, Problem, Progress, Screen};
+use super::render::{self, Cell, ListForm, Problem, Progress, Screen};
 use super::source::{self, Origin};
 use crate::model::role::Role;
 use crate::views::history::Filter;
@@ -158,7 +157,9 @@ fn look_closer(incident: &mut IncidentSummary, origin: &Origin) -> anyhow::Resul
     };
     let mut timeline = Timeline::default();
     for record in source::history(origin, &filter)? {
-        match timeline.fold(&record?) {
+        // What cannot be read was told before.
+        let Ok(record) = record else { break };
+        match timeline.fold(&record) {
             Some(seen) if seen.id == incident.id => {
                 take(&mut incident.loss, seen.loss);
                 return Ok(());
@@ -219,26 +220,10 @@ fn table(
         .iter()
         .map(|one| shown(cells(screen, one)))
         .collect();
-    let titles = titles.map(|title| Cell::styled(title, Style::new().bold()));
-    let titles = shown(titles.to_vec());
-    let widths = (0..titles.len()).map(|column| {
-        let all = rows.iter().chain([&titles]);
-        all.map(|row| row[column].width()).max().unwrap_or(0)
-    });
-    let columns = Columns::of(widths.collect()).right(0);
-    for row in [titles].iter().chain(&rows) {
-        match screen.limit() {
-            Some(limit) => {
-                let stacks: Vec<Vec<Cell>> = row.iter().map(|cell| vec![cell.clone()]).collect();
-                columns.write_within(out, &stacks, limit)?;
-            }
-            None => {
-                columns.write(out, row)?;
-                writeln!(out)?;
-            }
-        }
-    }
-    Ok(())
+    let titles = titles.into_iter().enumerate();
+    let titles = titles.filter(|(index, _)| several || *index != 1);
+    let titles: Vec<&str> = titles.map(|(_, title)| title).collect();
+    render::fitted(screen, &titles, Some(0), &rows, out)
 }
 
 fn cells(screen: &Screen, incident: &IncidentSummary) -> Vec<Cell> {

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::seal::LEVEL;
 use super::{Error, Fold, FrameReader};
 use crate::model::record::{Record, Seq};
 
@@ -22,8 +23,6 @@ const MAGIC: &str = "RHABUNDLE";
 const VERSION: u8 = 1;
 /// Neither line is longer: whatever else the file may be, no more of it is taken for one.
 const MOST: u64 = 64 * 1024;
-/// zstd's own default.
-const LEVEL: i32 = 3;
 
 /// What a bundle is, in plain text at its beginning: `head -2 x.rha` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
-use super::codec::{Chain, Entry};
 use super::error::Error;
 use super::index::Order;
-use super::records::begin;
 use super::snapshot;
-use super::{Block, Fold, Frames, Reader};
+use super::{Fold, Frames, Reader};
 use crate::model::record::{Record, Seq};
 
 /// Records, oldest first. An error is the last item.
@@ -20,17 +18,10 @@ impl Reader {
     /// # Errors
     /// Damage before the end of the range, a newer format, I/O.
     pub fn excerpt<F: Fold>(&self, range: Range<Seq>) -> Result<Frames, Error> {
-        let tail = self.tail().clone();
-        let row = self.shelf.row();
-        let (start, chain) = begin(&row, range.start.0, tail.first)?;
-        let fold = self.fold_before::<F>(Seq(start))?;
-        let held = Block::pack(&tail.records)
-            .map(|block| Chain::behind(tail.hash, None).seal(&Entry::Quiet(block)))
-            .transpose()?;
-        let state = snapshot::encode(start, chain.hash(), &fold);
-        let stored = row.range(start..tail.first, Order::OldestFirst);
-        let held = held.map(|value| (tail.first, value));
-        let frames = Frames::new(chain.hash(), Some(state), stored, held);
+        let frames = self.frames_behind(range.start, |start, before| {
+            let fold = self.fold_before::<F>(Seq(start))?;
+            Ok(Some(snapshot::encode(start, before, &fold)))
+        })?;
         Ok(frames.below(range.end))
     }
 

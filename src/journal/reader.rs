@@ -246,6 +246,20 @@ impl Reader {
     /// # Errors
     /// Damage before the first entry, I/O.
     pub fn frames(&self, from: Seq) -> Result<Frames, Error> {
+        let first = self.shelf.row().first();
+        self.frames_behind(from, |start, _| {
+            let kept = start <= first;
+            let state = kept.then(|| snapshot::bytes(self.shelf.dir(), first));
+            state.transpose().map(Option::flatten)
+        })
+    }
+
+    /// The entries from the one that holds `from` on, behind the `state` before its key, after the entry of that hash.
+    pub(super) fn frames_behind(
+        &self,
+        from: Seq,
+        state: impl FnOnce(u64, Hash) -> Result<Option<Vec<u8>>, Error>,
+    ) -> Result<Frames, Error> {
         let tail = self.tail().clone();
         let row = self.shelf.row();
         let (start, chain) = begin(&row, from.0, tail.first)?;
@@ -253,16 +267,9 @@ impl Reader {
             .map(|block| Chain::behind(tail.hash, None).seal(&Entry::Quiet(block)))
             .transpose()?;
         let stored = row.range(start..tail.first, Order::OldestFirst);
-        let first = row.first();
-        let snapshot = (start <= first)
-            .then(|| snapshot::bytes(self.shelf.dir(), first))
-            .transpose()?;
-        Ok(Frames::new(
-            chain.hash(),
-            snapshot.flatten(),
-            stored,
-            held.map(|value| (tail.first, value)),
-        ))
+        let held = held.map(|value| (tail.first, value));
+        let before = chain.hash();
+        Ok(Frames::new(before, state(start, before)?, stored, held))
     }
 
     /// What the records fold to, the held ones left out: from the newest snapshot on, all of which is verified on the

@@ -22,7 +22,7 @@ const CHUNK: usize = 512 << 10;
 /// About what a block may take; far below [`codec::MAX_BODY`].
 const BLOCK: u64 = 24 << 10;
 /// zstd's own default.
-const LEVEL: i32 = 3;
+pub(super) const LEVEL: i32 = 3;
 
 /// A volume that is being sealed.
 pub(super) struct Press {

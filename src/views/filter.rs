@@ -284,6 +284,15 @@ mod tests {
         let json = serde_json::to_string(&filter).unwrap();
         insta::assert_snapshot!(json, @r#"{"since":"2026-08-03T06:00:00.000001Z","kinds":"redis-exited,vip-changed","instance":"redis","role":"primary","incident":7,"grep":"lvs[12]","limit":50,"quiet":false}"#);
         assert_eq!(serde_json::from_str::<Filter>(&json).unwrap(), filter);
+        let further = Filter {
+            after: Some(Seq(3)),
+            node: Some("lvs2".to_owned()),
+            own: true,
+            ..filter.clone()
+        };
+        let query = serde_urlencoded::to_string(&further).unwrap();
+        let read = serde_urlencoded::from_str::<Filter>(&query);
+        assert_eq!(read.unwrap(), further, "{query}");
         for (text, complaint) in [
             (r#"{"kind":"x"}"#, "unknown field `kind`"),
             (r#"{"kinds":"redis-exit"}"#, "no kind of event `redis-exit`"),

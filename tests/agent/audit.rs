@@ -85,15 +85,15 @@ fn a_bundle_is_the_same_from_the_agent_and_from_the_journal() {
     assert_eq!(here, there);
     assert!(there.starts_with(&seqs(&format!("--bundle {}", live.display()))));
 
-    let kept = world.wants(0, &format!("import {} --as a.1", live.display()));
-    assert!(kept.contains("kept as a.1"), "{kept}");
-    world.wants(0, &format!("import {} --as a.2", rest.display()));
+    let kept = world.wants(0, &format!("import {} --as a-1", live.display()));
+    assert!(kept.contains("kept as a-1"), "{kept}");
+    world.wants(0, &format!("import {} --as a-2", rest.display()));
     assert!(
         world
-            .wants(1, &format!("import {} --as a.1", rest.display()))
+            .wants(1, &format!("import {} --as a-1", rest.display()))
             .contains("already")
     );
-    assert_eq!(seqs("--bundle a.2"), here, "each by its own name");
+    assert_eq!(seqs("--bundle a-2"), here, "each by its own name");
     assert_eq!(world.wants(0, "import --list").lines().count(), 2);
     let lines = world.wants(0, "export --format jsonl");
     assert_eq!(lines.lines().count(), here.len());

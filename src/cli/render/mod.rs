@@ -6,6 +6,7 @@
 mod columns;
 mod csv;
 mod error;
+mod fitted;
 mod history;
 pub mod machine;
 pub mod postmortem;
@@ -21,6 +22,7 @@ pub use columns::{Cell, Columns, GAP, wrap};
 pub use csv::findings as findings_csv;
 pub use csv::line as csv_line;
 pub use error::{Problem, ignore_broken_pipe, report, warn};
+pub use fitted::fitted;
 pub use history::{
     csv as history_csv, csv_head as history_csv_head, csv_rows as history_csv_rows,
     json as history_json,

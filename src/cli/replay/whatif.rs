@@ -1,13 +1,14 @@
 //! `rha replay --set`: what would have been decided with other settings.
 
 use std::io::Write;
+use std::time::Duration;
 
-use anstyle::Style;
 use serde::Serialize;
 
 use crate::cli::incidents::seconds;
-use crate::cli::render::{Cell, Columns, Problem, ReportForm, Screen, counted, thousands};
-use crate::replay::knobs::{self, Knob};
+use crate::cli::render::{Cell, Problem, ReportForm, Screen, counted, fitted, thousands};
+use crate::config::parse_duration;
+use crate::replay::knobs::Knob;
 use crate::replay::whatif::{Departure, Fate, WhatIf};
 use crate::views::json::SCHEMA;
 use crate::views::rfc3339;
@@ -40,12 +41,12 @@ impl Asked {
             };
             let (name, value) = (name.trim(), value.trim());
             if ADVERT.contains(&name) {
-                let ms = knobs::millis(value).filter(|ms| (10..=255_000).contains(ms));
+                let ms = millis(value).filter(|ms| (10..=255_000).contains(ms));
                 let wrong =
                     || Problem::usage(format!("{name} = {value}: a time from 10ms to 255s"));
                 asked.advert = Some(ms.ok_or_else(wrong)?);
             } else {
-                let knob = Knob::read(name, value).map_err(|why| {
+                let knob = Knob::read(name, value, millis).map_err(|why| {
                     Problem::usage(why).hint(format!(
                         "And {}: how long VRRP takes to notice silence.",
                         ADVERT[0]
@@ -56,6 +57,18 @@ impl Asked {
         }
         Ok(asked)
     }
+}
+
+/// A duration as in the configuration, or a bare number of seconds; in milliseconds.
+fn millis(text: &str) -> Option<u64> {
+    let seconds = || {
+        let seconds = text.parse::<f64>().ok()?;
+        (0.0..=86_400.0)
+            .contains(&seconds)
+            .then(|| Duration::from_secs_f64(seconds))
+    };
+    let duration = parse_duration(text).or_else(seconds)?;
+    u64::try_from(duration.as_millis()).ok()
 }
 
 /// How many failovers came otherwise, by what would have been instead.
@@ -248,9 +261,6 @@ fn fate(departure: &Departure) -> String {
 }
 
 fn table(screen: &Screen, departures: &[Departure], out: &mut dyn Write) -> anyhow::Result<()> {
-    let bold = Style::new().bold();
-    let titles = ["time", "seq", "event", "decision", "would have been"]
-        .map(|title| Cell::styled(title, bold));
     let rows: Vec<Vec<Cell>> = departures
         .iter()
         .map(|one| {
@@ -263,23 +273,8 @@ fn table(screen: &Screen, departures: &[Departure], out: &mut dyn Write) -> anyh
             ]
         })
         .collect();
-    let head = titles.to_vec();
-    let widths = (0..head.len()).map(|column| {
-        let cells = rows.iter().chain([&head]).map(|row| row[column].width());
-        cells.max().unwrap_or(0).min(60)
-    });
-    let columns = Columns::of(widths.collect()).right(1);
-    for row in [head].iter().chain(&rows) {
-        let stacks: Vec<Vec<Cell>> = row.iter().map(|cell| vec![cell.clone()]).collect();
-        match screen.limit() {
-            Some(limit) => columns.write_within(out, &stacks, limit)?,
-            None => {
-                columns.write(out, row)?;
-                writeln!(out)?;
-            }
-        }
-    }
-    Ok(())
+    let titles = ["time", "seq", "event", "decision", "would have been"];
+    fitted(screen, &titles, Some(1), &rows, out)
 }
 
 #[derive(Serialize)]
@@ -330,6 +325,27 @@ impl From<&Departure> for DepartureJson {
             by_us,
             assumed,
             instead: one.instead.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::millis;
+
+    #[test]
+    fn times_are_read() {
+        for (text, ms) in [
+            ("200ms", 200),
+            ("5s", 5_000),
+            ("0.1", 100),
+            ("2m", 120_000),
+            ("0", 0),
+        ] {
+            assert_eq!(millis(text), Some(ms), "{text}");
+        }
+        for text in ["", "s", "-1s", "5 parsecs", "inf", "nan", "-1"] {
+            assert_eq!(millis(text), None, "{text}");
         }
     }
 }
