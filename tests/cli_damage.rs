@@ -14,8 +14,11 @@ use rha::{machine, model};
 mod fixture;
 #[path = "common/host.rs"]
 mod host;
+#[path = "common/hours.rs"]
+mod hours;
 
 use host::Host;
+use hours::hours;
 
 impl Host {
     /// Changes the bytes of sled's log.
@@ -47,7 +50,7 @@ const HISTORIES: [&str; 6] = [
 
 #[test]
 fn a_whole_journal_is_told_without_a_word() {
-    let host = Host::with_volumes(1);
+    let host = Host::of(&hours(), 1);
     for line in HISTORIES.iter().chain(&["replay", "verify"]) {
         let (exit, out, err) = host.rha(line);
         assert_eq!((exit, err.as_str()), (Some(0), ""), "{line}: {out}");
@@ -57,7 +60,7 @@ fn a_whole_journal_is_told_without_a_word() {
 /// sled goes back before damage at the end of its log without a word; the mark beside it knows better.
 #[test]
 fn a_journal_that_has_lost_its_end() {
-    let host = Host::with_volumes(1);
+    let host = Host::of(&hours(), 1);
     host.damage(|log| log.truncate(log.len() / 2));
     assert_eq!(host.rha("verify").0, Some(3));
     for line in HISTORIES {
@@ -88,7 +91,7 @@ fn a_journal_that_has_lost_its_end() {
 
 #[test]
 fn a_journal_of_random_bytes() {
-    let host = Host::with_volumes(1);
+    let host = Host::of(&hours(), 1);
     host.damage(|log| {
         let mut state = 1u32;
         log.fill_with(|| {
@@ -111,7 +114,7 @@ fn a_journal_of_random_bytes() {
 /// Damage in the middle: the records before it, or behind it, are told.
 #[test]
 fn a_journal_with_a_hole() {
-    let host = Host::with_volumes(1);
+    let host = Host::of(&hours(), 1);
     host.damage(|log| {
         let middle = log.len() / 2;
         log[middle..middle + 64].fill(0xa5);
@@ -125,7 +128,7 @@ fn a_journal_with_a_hole() {
 /// What the journal has lost is in the black box, in every form that history has.
 #[test]
 fn the_black_box_of_a_journal_that_is_gone() {
-    let host = Host::with_volumes(1);
+    let host = Host::of(&hours(), 1);
     let forms = ["jsonl", "json", "csv", "table"];
     let narrowed = [
         " -n 0",

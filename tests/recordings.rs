@@ -89,26 +89,37 @@ fn each_replays_without_divergence() {
     }
 }
 
+/// The incidents in a bundle.
+fn incidents(file: &Path, option: &str, value: &str) -> Vec<Value> {
+    let list = "history incidents --output jsonl --bundle".split(' ');
+    let list: Vec<&str> = list.chain([text(file), option, value]).collect();
+    let list = printed(&list);
+    let list = list.lines();
+    list.map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// What happened before is known also where it is not asked for.
+#[test]
+fn an_incident_is_the_same_whatever_is_listed_with_it() {
+    for (name, files) in recordings() {
+        for file in &files {
+            for incident in incidents(file, "-n", "0") {
+                let opened = incident["opened"].as_str().unwrap();
+                let first = incidents(file, "--since", opened).swap_remove(0);
+                assert_eq!(first, incident, "{name}: {}", file.display());
+            }
+        }
+    }
+}
+
 /// Each incident of each host, beside the journals of the others.
 #[test]
 fn each_incident_is_told_in_every_form() {
     let mut told = 0;
     for (name, files) in recordings() {
         for file in &files {
-            let list = printed(&[
-                "history",
-                "incidents",
-                "-n",
-                "0",
-                "--output",
-                "jsonl",
-                "--bundle",
-                text(file),
-            ]);
-            for incident in list
-                .lines()
-                .map(|line| serde_json::from_str::<Value>(line).unwrap())
-            {
+            for incident in incidents(file, "-n", "0") {
                 let id = incident["id"].to_string();
                 let mut args = vec!["postmortem", &id, "--bundle", text(file), "--output"];
                 let others: Vec<&str> = files

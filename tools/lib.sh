@@ -18,7 +18,7 @@ commands=(
     unshare:util-linux nsenter:util-linux mount:mount timeout:coreutils
 )
 for_quorum=(etcd:etcd-server)
-for_tests=("${for_quorum[@]}" strace:strace)
+for_tests=("${for_quorum[@]}" strace:strace python3:python3 pip3:python3-pip chromium:chromium)
 
 # Prints the packages whose commands are not here, one a line; also those of the commands named.
 missing_packages() {

@@ -18,22 +18,24 @@ use super::lookup;
 use super::pilot::Ask;
 use super::serve::App;
 use crate::journal::{Error, Reader};
-use crate::model::record::{Record, Seq};
+use crate::model::record::Seq;
 use crate::replay::Recovered;
 use crate::views::history::Filter;
 
 /// Records that match a query.
 pub(super) async fn history(State(app): State<App>, Query(filter): Query<Filter>) -> Response {
     stream(&app, move |journal, listens, send| {
-        let each = |record: Record| {
-            let line = serde_json::to_vec(&record);
+        for record in lookup::found(journal, &filter, listens)? {
             // A record that JSON cannot hold ends the answer in the middle.
-            line.is_ok_and(|mut line| {
-                line.push(b'\n');
-                send(line)
-            })
-        };
-        lookup::each(journal, &filter, listens, each)
+            let Ok(mut line) = serde_json::to_vec(&record?) else {
+                break;
+            };
+            line.push(b'\n');
+            if !send(line) {
+                break;
+            }
+        }
+        Ok(())
     })
 }
 

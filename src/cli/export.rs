@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use tempfile::NamedTempFile;
 
 use super::client::Client;
 use super::history::span;
@@ -97,49 +98,49 @@ pub fn run(
     }
     let origin = Origin::Host(paths.clone());
     let range = range(args, &origin)?;
-    // Unnamed until it is whole: who interrupts this leaves nothing behind.
-    let dir = args.out.as_deref().map(folder);
-    let file = match &dir {
-        Some(dir) => tempfile::tempfile_in(dir),
-        None => tempfile::tempfile(),
-    };
-    let mut file = file.with_context(|| match &dir {
-        Some(dir) => format!("cannot write in {}", dir.display()),
-        None => "cannot write a temporary file".to_owned(),
-    })?;
-    match args.format {
-        Format::Jsonl => {
-            let mut lines = BufWriter::new(&file);
-            let records = source::history(&origin, &all_from(range.start))?;
-            let inside = |record: &anyhow::Result<Record>| {
-                record
-                    .as_ref()
-                    .map_or(true, |record| record.seq < range.end)
-            };
-            let mut failed = None;
-            let records = source::readable(records.take_while(inside), &mut failed);
-            render::history_json(false, records, &mut lines)?;
-            lines.flush()?;
-            drop(lines);
-            if let Some(error) = failed {
-                return Err(error);
-            }
-            file.rewind()?;
-            deliver(args.out.as_deref(), &mut [&mut file], out)?;
+    match (args.format, &args.out) {
+        (Format::Jsonl, None) => lines(&origin, &range, out)?,
+        (Format::Jsonl, Some(to)) => {
+            let mut draft = Draft::of(to)?;
+            lines(&origin, &range, &mut draft)?;
+            draft.keep()?;
         }
-        Format::Bundle => {
-            let about = pack(args.incident.map(Seq), paths, range, &mut file)?;
+        (Format::Bundle, to) => {
+            // Unnamed until it is whole: who interrupts this leaves nothing behind.
+            let mut stream = match to {
+                Some(to) => tempfile::tempfile_in(folder(to)).with_context(|| cannot_write(to)),
+                None => tempfile::tempfile().context("cannot write a temporary file"),
+            }?;
+            let about = pack(args.incident.map(Seq), paths, range, &mut stream)?;
             let mut head = Vec::new();
             bundle::head(&about, &mut head)?;
-            let bytes = deliver(
-                args.out.as_deref(),
-                &mut [&mut head.as_slice(), &mut file],
-                out,
-            )?;
+            let mut whole = head.chain(stream);
+            let bytes = deliver(to.as_deref(), &mut whole, out)?;
             writeln!(err, "{}, {} bytes", described(&about), thousands(bytes))?;
         }
     }
     Ok(0)
+}
+
+/// The records as JSON, one a line, as they come.
+fn lines(origin: &Origin, range: &Range<Seq>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let filter = Filter {
+        after: Some(Seq(range.start.0.saturating_sub(1))),
+        quiet: true,
+        ..Filter::default()
+    };
+    let inside = |record: &anyhow::Result<Record>| {
+        record
+            .as_ref()
+            .map_or(true, |record| record.seq < range.end)
+    };
+    let records = source::history(origin, &filter)?.take_while(inside);
+    let records = Progress::of("records").over(records);
+    let mut failed = None;
+    let mut out = BufWriter::new(out);
+    render::history_json(false, source::readable(records, &mut failed), &mut out)?;
+    out.flush()?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// What a bundle is, in words.
@@ -204,19 +205,22 @@ pub fn around(
     if since.is_none() && until.is_none() {
         return Ok(Seq(1)..Seq::UNRECORDED);
     }
-    let filter = Filter {
+    let ends = [0, 1].map(|limit| Filter {
         since,
         until,
+        limit,
         quiet: true,
         ..Filter::default()
-    };
-    let mut found: Option<Range<Seq>> = None;
-    for record in source::history(origin, &filter)? {
-        let seq = record?.seq;
-        let start = found.map_or(seq, |found| found.start);
-        found = Some(start..seq.next());
+    });
+    let mut found = Vec::new();
+    for filter in ends {
+        // The first of all, and the last.
+        found.extend(source::history(origin, &filter)?.next().transpose()?);
     }
-    found.ok_or_else(|| Problem::failed("there are no records of that time").into())
+    match found[..] {
+        [ref first, ref last] => Ok(first.seq..last.seq.next()),
+        _ => Err(Problem::failed("there are no records of that time").into()),
+    }
 }
 
 /// The first and the last record of an incident.
@@ -246,14 +250,6 @@ pub fn incident(origin: &Origin, id: Seq) -> anyhow::Result<(Record, Record)> {
             .hint("`rha history incidents -n 0` lists them.")
             .into()
     })
-}
-
-fn all_from(first: Seq) -> Filter {
-    Filter {
-        after: Some(Seq(first.0.saturating_sub(1))),
-        quiet: true,
-        ..Filter::default()
-    }
 }
 
 /// Writes the packed stream of `range` to `file`, reads it back from end to end, and says what it is.
@@ -316,31 +312,57 @@ fn describe<R: Read>(incident: Option<Seq>, stream: FrameReader<R>) -> anyhow::R
     })
 }
 
-/// Copies the parts to the file that is named, which is there as a whole or not at all, or else to `out`.
+/// A file that is there as a whole or not at all.
+struct Draft<'a> {
+    to: &'a Path,
+    file: NamedTempFile,
+}
+
+impl<'a> Draft<'a> {
+    fn of(to: &'a Path) -> anyhow::Result<Self> {
+        let file = NamedTempFile::new_in(folder(to)).with_context(|| cannot_write(to))?;
+        Ok(Self { to, file })
+    }
+
+    /// Puts it in its place.
+    fn keep(self) -> anyhow::Result<()> {
+        let failed = || cannot_write(self.to);
+        self.file.as_file().sync_all().with_context(failed)?;
+        let kept = self.file.persist(self.to).map_err(|error| error.error);
+        kept.map(drop).with_context(failed)
+    }
+}
+
+impl Write for Draft<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn cannot_write(to: &Path) -> String {
+    format!("cannot write {}", to.display())
+}
+
+/// Copies all of it to the file that is named, which is there as a whole or not at all, or else to `out`.
 ///
 /// # Errors
-/// It cannot be written, or a part cannot be read.
+/// It cannot be written, or not be read.
 pub fn deliver(
     to: Option<&Path>,
-    parts: &mut [&mut dyn Read],
+    whole: &mut dyn Read,
     out: &mut dyn Write,
 ) -> anyhow::Result<u64> {
-    let mut bytes = 0;
     let Some(to) = to else {
-        for part in parts {
-            bytes += io::copy(part, out)?;
-        }
+        let bytes = io::copy(whole, out)?;
         out.flush()?;
         return Ok(bytes);
     };
-    let failed = || format!("cannot write {}", to.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder(to)).with_context(failed)?;
-    for part in parts {
-        bytes += io::copy(part, &mut file).with_context(failed)?;
-    }
-    file.as_file().sync_all().with_context(failed)?;
-    file.persist(to)
-        .map_err(|error| error.error)
-        .with_context(failed)?;
+    let mut draft = Draft::of(to)?;
+    let bytes = io::copy(whole, &mut draft).with_context(|| cannot_write(to))?;
+    draft.keep()?;
     Ok(bytes)
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use super::history::span;
 use super::render::{self, Cell, ListForm, Problem, Progress, Screen};
 use super::source::{self, Origin};
+use crate::model::record::Seq;
 use crate::model::role::Role;
 use crate::views::history::Filter;
 use crate::views::rfc3339;
@@ -83,7 +84,7 @@ pub fn run(
         limit,
         kept: VecDeque::new(),
     };
-    let mut timeline = Timeline::behind(roles_before(origin)?);
+    let mut timeline = Timeline::behind(roles_before(origin, since)?);
     let mut failed = None;
     let records = Progress::of("records").over(source::history(origin, &filter)?);
     for record in source::readable(records, &mut failed) {
@@ -107,17 +108,31 @@ pub fn run(
     failed.map_or(Ok(0), Err)
 }
 
-/// The roles before the first record of a bundle, which has not the ones before.
-fn roles_before(origin: &Origin) -> anyhow::Result<Vec<(String, Role)>> {
-    let Origin::Bundle(_) = origin else {
-        return Ok(Vec::new());
+/// The roles before the first record that is looked at.
+fn roles_before(origin: &Origin, since: Option<i64>) -> anyhow::Result<Vec<(String, Role)>> {
+    let before = match since {
+        None => source::records(origin)?.0,
+        Some(_) => {
+            let Some(first) = first_since(origin, since)? else {
+                return Ok(Vec::new());
+            };
+            // What lies before and cannot be read costs these roles, not the incidents.
+            let before = source::excerpt(origin, first..first);
+            before.map(|(before, _)| before).unwrap_or_default()
+        }
     };
-    let (before, _) = source::records(origin)?;
-    let roles = before
-        .states
-        .into_iter()
-        .map(|(name, state)| (name, state.role));
-    Ok(roles.collect())
+    let states = before.states.into_iter();
+    Ok(states.map(|(name, state)| (name, state.role)).collect())
+}
+
+fn first_since(origin: &Origin, since: Option<i64>) -> anyhow::Result<Option<Seq>> {
+    let filter = Filter {
+        since,
+        quiet: true,
+        ..Filter::default()
+    };
+    let first = source::history(origin, &filter)?.next().transpose()?;
+    Ok(first.map(|record| record.seq))
 }
 
 struct Found {

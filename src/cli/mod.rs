@@ -19,7 +19,6 @@ mod drill;
 pub mod explain;
 mod export;
 mod follow;
-mod found;
 pub mod history;
 mod import;
 pub mod incidents;

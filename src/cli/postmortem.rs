@@ -13,7 +13,7 @@ use super::render::{Problem, Screen};
 use super::source::{self, Origin, Records};
 use crate::journal::Fold;
 use crate::model::record::{Record, Seq};
-use crate::postmortem::{Journal, tell};
+use crate::postmortem::{Journal, Postmortem, tell};
 use crate::replay::Recovered;
 use crate::views::LastChecks;
 use crate::views::history::Filter;
@@ -89,6 +89,34 @@ pub fn run(
         Some(id) => Seq(id),
         None => last_incident(origin)?,
     };
+    let told = gather(id, origin, with)?;
+    let mut text = Vec::new();
+    match args.output {
+        Form::Json => writeln!(text, "{}", serde_json::to_string(&told)?)?,
+        Form::Text => drawn::write(Shape::Text, screen, &told, &mut text)?,
+        Form::Md => drawn::write(Shape::Markdown, screen, &told, &mut text)?,
+        Form::Html => drawn::write(Shape::Html, screen, &told, &mut text)?,
+    }
+    match &args.out {
+        None => out.write_all(&text)?,
+        Some(file) => {
+            export::deliver(Some(file), &mut text.as_slice(), out)?;
+        }
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+/// Prints the postmortem of one incident, as this node alone saw it.
+///
+/// # Errors
+/// As [`run`].
+pub fn print(id: Seq, screen: &Screen, origin: &Origin, out: &mut dyn Write) -> anyhow::Result<()> {
+    let told = gather(id, origin, &[])?;
+    drawn::write(Shape::Text, screen, &told, out)
+}
+
+fn gather(id: Seq, origin: &Origin, with: &[PathBuf]) -> anyhow::Result<Postmortem> {
     let (first, last) = export::incident(origin, id)?;
     let instance = first.instance.clone();
     let (one, other) = (first.at.wall_us, last.at.wall_us);
@@ -102,22 +130,7 @@ pub fn run(
         let other = source::records(&Origin::Bundle(file.clone()))?;
         journals.push(read(other, &instance, apart.clone(), Some(file))?);
     }
-    let told = tell(id, journals).map_err(|why| Problem::usage(why.to_string()))?;
-    let mut text = Vec::new();
-    match args.output {
-        Form::Json => writeln!(text, "{}", serde_json::to_string(&told)?)?,
-        Form::Text => drawn::write(Shape::Text, screen, &told, &mut text)?,
-        Form::Md => drawn::write(Shape::Markdown, screen, &told, &mut text)?,
-        Form::Html => drawn::write(Shape::Html, screen, &told, &mut text)?,
-    }
-    match &args.out {
-        None => out.write_all(&text)?,
-        Some(file) => {
-            export::deliver(Some(file), &mut [&mut text.as_slice()], out)?;
-        }
-    }
-    out.flush()?;
-    Ok(0)
+    Ok(tell(id, journals).map_err(|why| Problem::usage(why.to_string()))?)
 }
 
 fn last_incident(origin: &Origin) -> anyhow::Result<Seq> {

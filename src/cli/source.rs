@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::bundle;
 use super::client::Client;
-use super::found::Found;
-use super::render::Problem;
+use super::render::{Problem, waiting};
 use crate::agent::api;
 use crate::agent::api::{Bad, JournalStats, Verified};
 use crate::agent::blackbox::compare;
+use crate::agent::lookup;
 use crate::config::{Config, Instance, Paths};
-use crate::journal::{Error, FrameReader, Reader};
+use crate::journal::{Error, Fold as _, FrameReader, Reader};
 use crate::model::record::{Record, Seq};
 use crate::replay::Recovered;
 use crate::views::history::Filter;
@@ -99,21 +99,19 @@ pub fn records(origin: &Origin) -> anyhow::Result<(Recovered, Records)> {
     let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
     let before = reader.before_first().map_err(unread)?;
-    let records = reader.records(Seq(1));
-    let lost = iter::once_with(move || reader.check_end().err()).flatten();
-    let records = records.chain(lost.map(Err));
+    let records = reader.records(Seq(1)).chain(lost_end(reader));
     let records = records.map(move |record| record.map_err(unread));
     Ok((before, Box::new(records)))
 }
 
-/// The records in `range`, and what those before them come to. A bundle is given as a whole.
+/// The records in `range`, and what those before them come to.
 ///
 /// # Errors
 /// As above.
 pub fn excerpt(origin: &Origin, range: Range<Seq>) -> anyhow::Result<(Recovered, Records)> {
     let paths = match origin {
         Origin::Host(paths) => paths,
-        Origin::Bundle(_) => return records(origin),
+        Origin::Bundle(_) => return part_of_bundle(origin, range),
     };
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let (from, below) = (range.start, range.end.0);
@@ -127,6 +125,23 @@ pub fn excerpt(origin: &Origin, range: Range<Seq>) -> anyhow::Result<(Recovered,
     let (before, records) = reader.part::<Recovered>(range).map_err(unread)?;
     let records = records.map(move |record| record.map_err(unread));
     Ok((before, Box::new(records)))
+}
+
+fn part_of_bundle(bundle: &Origin, range: Range<Seq>) -> anyhow::Result<(Recovered, Records)> {
+    let (mut before, records) = records(bundle)?;
+    let mut records = records.peekable();
+    let is_before = |record: &anyhow::Result<Record>| {
+        let record = record.as_ref();
+        record.is_ok_and(|record| record.seq < range.start)
+    };
+    while let Some(record) = records.next_if(is_before) {
+        before.fold(&record?);
+    }
+    let is_inside = move |record: &anyhow::Result<Record>| {
+        let record = record.as_ref();
+        record.map_or(true, |record| record.seq < range.end)
+    };
+    Ok((before, Box::new(records.take_while(is_inside))))
 }
 
 /// How much there is.
@@ -160,8 +175,16 @@ pub fn history(origin: &Origin, filter: &Filter) -> anyhow::Result<Records> {
     }
     let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
-    let found = Found::of(reader, filter.clone());
+    // Nobody else waits for the journal: who does not listen any more ends this process.
+    let found = lookup::found(&reader, filter, || true).map_err(unread)?;
+    let found = found.chain(lost_end(reader));
     Ok(Box::new(found.map(move |record| record.map_err(unread))))
+}
+
+/// What is told behind the last record, if the disk once reached further.
+fn lost_end(reader: Reader) -> impl Iterator<Item = Result<Record, Error>> {
+    let lost = iter::once_with(move || reader.check_end().err()).flatten();
+    lost.map(Err)
 }
 
 /// Why the journal, or the rest of it, cannot be read: damage is trouble that was found, all else a failure.
@@ -200,6 +223,10 @@ pub fn readable<R, E: Into<anyhow::Error>>(
 /// # Errors
 /// As above.
 pub fn verify(paths: &Paths) -> anyhow::Result<Verified> {
+    waiting("checking the journal", || verify_all(paths))
+}
+
+fn verify_all(paths: &Paths) -> anyhow::Result<Verified> {
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         return client.get_slowly(api::VERIFY);
     }

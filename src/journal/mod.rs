@@ -33,6 +33,7 @@ mod row;
 mod salvage;
 mod seal;
 pub mod sealed;
+mod seek;
 mod shelf;
 mod snapshot;
 mod store;

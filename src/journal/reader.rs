@@ -190,38 +190,6 @@ impl Reader {
         spans.collect()
     }
 
-    /// The first record whose wall time is `wall_us` or later, by binary search; the next number if there is none.
-    /// Where the wall clock was set back, one of the places that could be meant. A volume that cannot be read is taken
-    /// for as old as what is behind it.
-    ///
-    /// # Errors
-    /// I/O.
-    pub fn seek_time(&self, wall_us: i64) -> Result<Seq, Error> {
-        let mut high = self.tail().next();
-        let mut low = self.first_seq().0.min(high);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.get(Seq(middle)) {
-                Ok(Some(record)) if record.at.wall_us < wall_us => low = middle + 1,
-                Ok(Some(_)) => high = middle,
-                unread @ (Ok(None) | Err(Error::Damaged { .. })) => {
-                    let is_missing = unread.is_ok();
-                    let mut spans = self.spans(Seq(low)).into_iter();
-                    let span = spans.find(|span| span.end.0 > middle).unwrap_or_default();
-                    let behind = span.end.0.min(high);
-                    match self.get(Seq(behind)) {
-                        Ok(Some(record)) if record.at.wall_us < wall_us => low = behind,
-                        _ if is_missing => high = middle,
-                        Ok(_) | Err(Error::Damaged { .. }) => high = span.start.0.max(low),
-                        Err(e) => return Err(e),
-                    }
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(Seq(low))
-    }
-
     /// The records of these kinds ([`index::kind_index`]) with numbers in `range`, without quiet
     /// checks and without reading over them.
     #[must_use]

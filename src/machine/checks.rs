@@ -42,10 +42,10 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
         .observation
         .as_ref()
         .is_some_and(|seen| answers_as(state, seen.run_id));
-    let before = state.redis.take();
+    let had = state.replicas_online();
     let last_grade = state.grade.replace(probe.grade);
-    state.redis = probe.observation.clone().or_else(|| before.clone());
     if let Some(seen) = &probe.observation {
+        state.redis = Some(seen.clone());
         if restarted && state.is_up() {
             return gone(state);
         }
@@ -82,7 +82,6 @@ pub(super) fn probed(state: &mut State, probe: &Probe) -> Observed {
     if probe.observation.is_some() && is_outranked_by_more(state) {
         return Trigger::Outranked.into();
     }
-    let had = before.map_or(0, |seen| seen.replicas_online);
     match state.replicas_online().cmp(&had) {
         Ordering::Greater => Trigger::ReplicaAttached.into(),
         Ordering::Less => Trigger::ReplicaLost.into(),
@@ -152,7 +151,10 @@ pub(super) fn peer_probed(state: &mut State, stamp: Stamp, name: &str, probe: &P
     let vouched = quorum::vouched(state.redis.as_ref(), probe.grade, seen, asked_us);
     let is_silent = seen.is_none() && probe.grade != Grade::Refused;
     let own = state.redis.as_ref().map(|own| own.replid);
-    let peer: &mut Peer = state.peers.entry(name.to_owned()).or_default();
+    let peer = match state.peers.get_mut(name) {
+        Some(peer) => peer,
+        None => state.peers.entry(name.to_owned()).or_default(),
+    };
     let served = peer.serves;
     // Who does not answer follows as long as it was seen to; one that answers otherwise does so no more.
     peer.vouched = vouched.or(peer.vouched.filter(|_| is_silent));

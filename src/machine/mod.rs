@@ -43,7 +43,7 @@ pub use tilt::Tilted;
 
 use crate::model::decision::Decision;
 use crate::model::event::Event;
-use crate::model::record::{Record, Seq};
+use crate::model::record::{IncidentId, Record, Seq};
 use crate::model::time::At;
 
 /// Version of the rules. Grows whenever the table, a guard or an order changes what is decided, so
@@ -85,7 +85,15 @@ pub fn step_seen(
     draft.into_decision()
 }
 
-/// [`step`], and the record that comes of it. The agent and the replay both build records here.
+/// [`step`], and the incident that the record belongs to.
+pub fn judge(state: &mut State, seq: Seq, at: At, event: &Event) -> (Decision, Option<IncidentId>) {
+    let id = |state: &State| state.incident.as_ref().map(|incident| incident.id);
+    let before = id(state);
+    let decision = step(state, seq, at, event);
+    (decision, id(state).or(before))
+}
+
+/// [`judge`], and the record that comes of it. The agent builds its records here.
 pub fn decide(
     state: &mut State,
     seq: Seq,
@@ -94,13 +102,7 @@ pub fn decide(
     cause: Option<Seq>,
     event: Event,
 ) -> Record {
-    let before = state.incident.as_ref().map(|incident| incident.id);
-    let decision = step(state, seq, at, &event);
-    let incident = state
-        .incident
-        .as_ref()
-        .map(|incident| incident.id)
-        .or(before);
+    let (decision, incident) = judge(state, seq, at, &event);
     Record {
         seq,
         at,

@@ -83,9 +83,9 @@ pub(super) fn all_have_followed(state: &State) -> bool {
         RedisRole::Master => seen.replid2 == own.replid,
     };
     let seen = |name: &String| state.peers.get(name)?.observation.as_ref();
-    let known: Vec<&Observation> = state.settings.peers.iter().filter_map(seen).collect();
-    let is_followed = state.replicas_online() > 0 || !known.is_empty();
-    is_followed && known.into_iter().all(has_followed)
+    let mut known = state.settings.peers.iter().filter_map(seen).peekable();
+    let is_followed = state.replicas_online() > 0 || known.peek().is_some();
+    is_followed && known.all(has_followed)
 }
 
 /// Nothing was written here since the promotion, and the primary before may have gone on: it is out of sight, or serves.

@@ -102,40 +102,31 @@ impl Rerun {
         if record.seq != expected {
             return Some(out_of_sequence(record, expected));
         }
-        let Record {
-            seq,
-            at,
-            instance,
-            cause,
-            ruleset,
-            incident,
-            event,
-            decision,
-        } = record;
-        if !self.states.contains_key(&instance) {
-            self.states.insert(instance.clone(), State::default());
+        if !self.states.contains_key(&record.instance) {
+            let state = State::default();
+            self.states.insert(record.instance.clone(), state);
         }
-        let state = self.states.get_mut(&instance)?;
-        let computed = machine::decide(state, seq, at, &instance, cause, event);
-        if computed.decision == decision && computed.incident == incident {
+        let state = self.states.get_mut(&record.instance)?;
+        let (decision, incident) = machine::judge(state, record.seq, record.at, &record.event);
+        if decision == record.decision && incident == record.incident {
             return None;
         }
-        let difference = match (decision.is_empty(), computed.decision.is_empty()) {
+        let difference = match (record.decision.is_empty(), decision.is_empty()) {
             (true, false) => Difference::Missing,
             (false, true) => Difference::Extra,
             _ => Difference::Different,
         };
         Some(Divergence {
-            seq,
-            instance,
+            seq: record.seq,
+            instance: record.instance,
             difference,
-            ruleset_changed: ruleset != RULESET,
-            event: computed.event,
-            recorded: Verdict { decision, incident },
-            computed: Verdict {
-                decision: computed.decision,
-                incident: computed.incident,
+            ruleset_changed: record.ruleset != RULESET,
+            event: record.event,
+            recorded: Verdict {
+                decision: record.decision,
+                incident: record.incident,
             },
+            computed: Verdict { decision, incident },
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A host without an agent: a journal that a story was told to, and a configuration.
+//! A host without an agent: a journal with records, and a configuration.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -6,27 +6,17 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use rha::journal::Journal;
+use rha::model::record::Record;
 use tempfile::TempDir;
-
-use crate::fixture;
 
 pub struct Host(TempDir);
 
 impl Host {
-    /// Its journal tells a failover and some hours of checks, in so many volumes, all but the last of them sealed.
-    pub fn with_volumes(volumes: usize) -> Self {
+    /// Its journal has these records, in so many volumes.
+    pub fn of(records: &[Record], volumes: usize) -> Self {
         let host = Self(tempfile::tempdir().unwrap());
-        let mut story = fixture::Story::default();
-        story.start(true);
-        story.lead();
-        for hour in 0..24 {
-            for _ in 0..20 {
-                story.check(fixture::master(1));
-            }
-            story.check(fixture::master(hour % 2));
-        }
         let mut journal = Journal::open(&host.path("state/journal")).unwrap();
-        for part in story.records.chunks(story.records.len().div_ceil(volumes)) {
+        for part in records.chunks(records.len().div_ceil(volumes)) {
             journal.rotate().unwrap();
             journal.append(part.to_vec()).unwrap();
         }

@@ -22,11 +22,14 @@ use tokio::time::Instant;
 mod fixture;
 #[path = "../common/host.rs"]
 mod host;
+#[path = "../common/hours.rs"]
+mod hours;
 
 mod cases;
 
 use cases::{BESIDE, Case, DAMAGED, Files, OPEN, QUARANTINED, SEALED, SOUND};
 use host::Host;
+use hours::hours;
 
 /// Longest wait for what takes milliseconds on a machine at rest.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -48,7 +51,7 @@ fn what_happens_beside_the_volumes_is_named_and_gone_on_from() {
 
 impl Case {
     fn try_out(&self) {
-        let host = Host::with_volumes(3);
+        let host = Host::of(&hours(), 3);
         let lines = host.rha("history -n 0 --output jsonl").1;
         fs::create_dir(host.path("state/blackbox")).unwrap();
         fs::write(host.path("state/blackbox/records.jsonl"), lines).unwrap();

@@ -46,12 +46,16 @@ pub fn run(world: &mut World) -> anyhow::Result<Verdict> {
             let found = host.rha_checked(&["history", "-n", "1", "--kind", kind])?;
             ensure!(found.contains(drill), "{drill}: no {kind}: {found}");
         }
+        let moves = drill != "agent-kill";
+        ensure!(
+            moves == said.contains("\nsuspected cause"),
+            "{drill}: postmortem: {said}"
+        );
         let now = world.settled(&everybody)?;
         let (before, after) = (&world.hosts[primary].name, &world.hosts[now].name);
         let told_now = format!("{drill}: {before} led, {after} leads");
         say(&told_now);
         told.push(told_now);
-        let moves = drill != "agent-kill";
         ensure!(
             moves == (primary != now),
             "{drill}: {before} led, {after} leads"

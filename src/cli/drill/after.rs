@@ -1,5 +1,6 @@
 //! What the pair did: the VIP as clients see it, the roles before and after, and the records.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use crate::agent::api;
 use crate::agent::runtime::runtime;
 use crate::cli::client::Client;
+use crate::cli::postmortem;
 use crate::cli::render::{self, Screen};
 use crate::cli::source::{self, Origin, readable};
 use crate::config::Paths;
@@ -178,7 +180,7 @@ fn other(status: Option<&InstanceStatus>, name: &str) -> String {
     }
 }
 
-/// The records of the drill's time.
+/// The postmortems of the incidents in the drill's time; where there was none, its records.
 ///
 /// # Errors
 /// Those of the journal and of `out`.
@@ -188,17 +190,27 @@ pub fn tell_records(
     since_us: i64,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    let (origin, screen) = (Origin::Host(paths.clone()), Screen::detect());
     let filter = Filter {
         since: Some(since_us),
         instance: Some(instance.to_owned()),
         ..Filter::default()
     };
+    let mut incidents = BTreeSet::new();
+    for record in source::history(&origin, &filter)? {
+        incidents.extend(record?.incident);
+    }
+    for id in &incidents {
+        postmortem::print(*id, &screen, &origin, out)?;
+        writeln!(out)?;
+    }
+    if !incidents.is_empty() {
+        return Ok(());
+    }
     let mut failed = None;
-    let records = readable(
-        source::history(&Origin::Host(paths.clone()), &filter)?,
-        &mut failed,
-    );
-    render::history_table(&Screen::detect(), false, records, out)?;
+    let records = readable(source::history(&origin, &filter)?, &mut failed);
+    render::history_table(&screen, false, records, out)?;
+    writeln!(out)?;
     failed.map_or(Ok(()), Err)
 }
 

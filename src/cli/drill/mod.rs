@@ -38,7 +38,7 @@ use plan::{Lock, Plan, left_behind};
 /// Another process makes everything as before: when the time is over, at Ctrl-C, and also when the shell, this command
 /// or the agent is gone meanwhile. (Only if that process itself is killed, `rha drill --restore` is needed; a reboot
 /// brings interfaces up by itself.) Beginning and end are recorded as an operator's, alarms are sent as for real, and
-/// in the end it shows what the pair did.
+/// in the end it shows what the pair did: the postmortem of the incident.
 ///
 /// Example: `rha drill redis-kill --for 30s`
 ///
@@ -289,7 +289,6 @@ fn drilled(
         writeln!(out, "no agent ran: nothing of it is recorded")?;
     } else {
         after::tell_records(paths, &instance.name, since_us, out)?;
-        writeln!(out)?;
     }
     after::tell_outage(&outage, plan.drill == Drill::Link, out)?;
     after::tell_roles(&config.node.name, before, end.as_ref(), out)?;

@@ -27,7 +27,7 @@ pub use history::{
     csv as history_csv, csv_head as history_csv_head, csv_rows as history_csv_rows,
     json as history_json,
 };
-pub use progress::Progress;
+pub use progress::{Progress, waiting};
 pub use rows::{Growing, table as history_table};
 pub use screen::{Screen, stdout};
 pub use status::status;

@@ -1,12 +1,16 @@
 //! How far a long look at the journal has come: on standard error, where somebody watches, and not before it takes a while.
 
 use std::io::{self, IsTerminal};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// What is over sooner needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks at what does not count.
+const PACE: Duration = Duration::from_millis(100);
 /// So many items are not counted one by one.
 const STRIDE: u64 = 4_096;
 
@@ -48,6 +52,33 @@ impl Progress {
         }
         self.bar.set_position(self.passed);
     }
+}
+
+/// Runs `work`, which does not tell how far it has come; shows that it goes on, and for how long.
+pub fn waiting<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    let (done, over) = mpsc::channel::<()>();
+    let is_watched = io::stderr().is_terminal();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut wait = PATIENCE;
+            while is_watched && over.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                if bar.is_hidden() {
+                    bar.set_draw_target(ProgressDrawTarget::stderr());
+                }
+                bar.tick();
+                wait = PACE;
+            }
+            bar.finish_and_clear();
+        });
+        let result = work();
+        drop(done);
+        result
+    })
 }
 
 impl Drop for Progress {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,26 +16,39 @@ use crate::volume::rss_kib;
 const PATIENCE: Duration = Duration::from_secs(60);
 const SETTLED: Duration = Duration::from_secs(5);
 
-/// Resident memory, in MiB, of an agent whose journal is in `state`; what the kernel can take back is in it too.
-pub fn rss_mib(state: &Path) -> Result<f64> {
-    let mut child = Ended(
-        Command::new(std::env::current_exe()?)
-            .arg("agent")
-            .arg(state)
-            .spawn()?,
-    );
-    let begun = Instant::now();
-    while UnixStream::connect(state.join("run/agent.sock")).is_err() {
-        anyhow::ensure!(child.0.try_wait()?.is_none(), "the agent has ended");
-        anyhow::ensure!(begun.elapsed() < PATIENCE, "the agent does not start");
-        sleep(Duration::from_millis(20));
+/// A child: an agent that runs until this is dropped, killed in the end: a journal can bear it.
+pub struct Agent(Child);
+
+impl Agent {
+    /// With the journal that is in `state`; it answers when this returns.
+    pub fn start(state: &Path) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut agent = Self(command.arg("agent").arg(state).spawn()?);
+        let begun = Instant::now();
+        while UnixStream::connect(state.join("run/agent.sock")).is_err() {
+            anyhow::ensure!(agent.0.try_wait()?.is_none(), "the agent has ended");
+            anyhow::ensure!(begun.elapsed() < PATIENCE, "the agent does not start");
+            sleep(Duration::from_millis(20));
+        }
+        Ok(agent)
     }
-    sleep(SETTLED);
-    Ok(rss_kib(&child.0.id().to_string())? / 1024.0)
+
+    /// Resident memory, in MiB, when it has run for a while; what the kernel can take back is in it too.
+    pub fn rss_mib(&self) -> Result<f64> {
+        sleep(SETTLED);
+        Ok(rss_kib(&self.0.id().to_string())? / 1024.0)
+    }
 }
 
-/// The child: an agent that runs until it is killed.
-pub fn run(state: &Path) -> Result<()> {
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Writes the configuration of an agent whose journal is in `state`; its Redis is nowhere.
+pub fn configure(state: &Path) -> Result<PathBuf> {
     let toml = format!(
         "[node]\nname = 'lvs1'\n[paths]\nstate = '{}'\nruntime = '{}'\n[keepalived]\npidfile = ''\n\
          [[instance]]\nname = 'redis'\nvip = '192.0.2.161'\nport = 1\ninterface = 'lo'\nvirtual_router_id = 51\n\
@@ -47,16 +60,13 @@ pub fn run(state: &Path) -> Result<()> {
     );
     let file = state.join("rha.toml");
     fs::write(&file, &toml)?;
-    let config = Config::parse(&toml, &file, None, "lvs1").context("its configuration")?;
-    rha::agent::run(&file, config)
+    Ok(file)
 }
 
-/// Killed in the end: a journal can bear it.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// The child: runs until it is killed.
+pub fn run(state: &Path) -> Result<()> {
+    let file = configure(state)?;
+    let toml = fs::read_to_string(&file)?;
+    let config = Config::parse(&toml, &file, None, "lvs1").context("its configuration")?;
+    rha::agent::run(&file, config)
 }

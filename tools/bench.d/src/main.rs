@@ -8,6 +8,7 @@ mod append;
 #[allow(dead_code, clippy::unwrap_used)]
 #[path = "../../../src/views/fixture.rs"]
 mod fixture;
+mod questions;
 mod records;
 mod report;
 mod stats;
@@ -48,6 +49,22 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// What is asked of a journal of many records: history, replay, export, as whole processes
+    History {
+        /// How many records; ten million take ten minutes
+        #[arg(long, value_name = "N", default_value_t = 10_000_000,
+              value_parser = clap::value_parser!(u64).range(100_000..=100_000_000))]
+        records: u64,
+        /// The program that is asked
+        #[arg(long, hide = true)]
+        rha: PathBuf,
+        /// Print all figures as one JSON object on the last line
+        #[arg(long)]
+        json: bool,
+    },
+    /// A journal of so many records, for `history`
+    #[command(hide = true)]
+    Write { path: PathBuf, count: u64 },
     /// A journal that is there: started by `journal`, for the memory of a process of its own
     #[command(hide = true)]
     Look { path: PathBuf },
@@ -57,27 +74,30 @@ enum Verb {
 }
 
 fn main() -> Result<()> {
-    let cli = Cli::parse();
-    match cli.verb {
+    let Cli { dir, verb } = Cli::parse();
+    match verb {
         Verb::Journal { records, json } => {
-            let figures = journal(&cli.dir, &records)?;
-            if json {
-                say(&figures.to_string());
-            }
+            let memory = warned_of_memory(&dir)?;
+            report(&journal(&dir, &records, memory)?, json);
         }
+        Verb::History { records, rha, json } => {
+            warned_of_memory(&dir)?;
+            report(&questions::measure(&rha, &dir, records, &Table)?, json);
+        }
+        Verb::Write { path, count } => drop(volume::write(&path, count)?),
         Verb::Look { path } => say(&volume::look(&path)?.to_string()),
         Verb::Agent { state } => agent::run(&state)?,
     }
     Ok(())
 }
 
-fn journal(dir: &Path, sizes: &[u64]) -> Result<Value> {
-    let memory = is_in_memory(dir).with_context(|| dir.display().to_string())?;
-    if memory {
-        talk(
-            "this directory is in memory: what is durable costs nothing here. Set TMPDIR to one on a disk",
-        );
+fn report(figures: &Value, json: bool) {
+    if json {
+        say(&figures.to_string());
     }
+}
+
+fn journal(dir: &Path, sizes: &[u64], memory: bool) -> Result<Value> {
     let table = Table;
     table.head(
         "durable appends, one by one                         median          p99   throughput",
@@ -97,6 +117,17 @@ fn journal(dir: &Path, sizes: &[u64]) -> Result<Value> {
         "committer": committer,
         "volumes": volumes?,
     }))
+}
+
+/// Says so where `dir` is in memory.
+fn warned_of_memory(dir: &Path) -> Result<bool> {
+    let memory = is_in_memory(dir).with_context(|| dir.display().to_string())?;
+    if memory {
+        talk(
+            "this directory is in memory: what is durable costs nothing here. Set TMPDIR to one on a disk",
+        );
+    }
+    Ok(memory)
 }
 
 /// tmpfs(5): a sync has nothing to do there.

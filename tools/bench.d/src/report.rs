@@ -37,6 +37,20 @@ impl Table {
         ));
     }
 
+    /// Milliseconds to the first row and to the end, and the most memory that it took.
+    pub fn question(&self, figures: &Value) {
+        let number = |key: &str| figures[key].as_f64().unwrap_or(f64::NAN);
+        let rate = figures["records_per_second"].as_f64();
+        say(&format!(
+            "  {:44} {:>10} ms {:>10} ms {:>9} MiB{}",
+            figures["what"].as_str().unwrap_or_default(),
+            number("first_row_ms"),
+            number("ms"),
+            number("peak_mib"),
+            rate.map_or_else(String::new, |rate| format!("  {rate} records/s")),
+        ));
+    }
+
     pub fn volume(&self, figures: &Value) {
         let number = |key: &str| figures[key].as_f64().unwrap_or(f64::NAN);
         self.head(&format!(

@@ -13,7 +13,7 @@ use rha::replay::{Recovered, rerun};
 use rha::views::history::Filter;
 use serde_json::{Value, json};
 
-use crate::agent;
+use crate::agent::Agent;
 use crate::records::Told;
 use crate::report::{Table, talk};
 use crate::stats::{Times, round};
@@ -36,7 +36,7 @@ pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
     for _ in 0..OPENS {
         children.push(look_in_child(&path)?);
     }
-    let agent_rss_mib = round(agent::rss_mib(&state)?);
+    let agent_rss_mib = round(Agent::start(&state)?.rss_mib()?);
     let sealed = seal_all(&path)?;
     std::fs::remove_dir_all(&state)?;
 
@@ -69,7 +69,8 @@ pub fn measure(dir: &Path, count: u64, table: &Table) -> Result<Value> {
     Ok(figures)
 }
 
-struct Written {
+/// What was written.
+pub struct Written {
     notable: u64,
     bytes: u64,
     volumes: usize,
@@ -77,8 +78,20 @@ struct Written {
     seal_ms: f64,
 }
 
+/// As [`write`], where this process is to stay small: what it starts counts its memory from there on.
+pub fn write_in_child(path: &Path, count: u64) -> Result<()> {
+    let mut writer = Command::new(std::env::current_exe()?);
+    let status = writer
+        .arg("write")
+        .arg(path)
+        .arg(count.to_string())
+        .status()?;
+    anyhow::ensure!(status.success(), "the child that writes: {status}");
+    Ok(())
+}
+
 /// As the agent does: quiet checks are held and packed by the journal itself, full volumes are sealed.
-fn write(path: &Path, count: u64) -> Result<Written> {
+pub fn write(path: &Path, count: u64) -> Result<Written> {
     let mut journal = Journal::open(path)?;
     let mut notable = 0;
     let mut seals = Times::default();
@@ -144,13 +157,8 @@ pub fn look(path: &Path) -> Result<Value> {
                 quiet,
                 ..Filter::default()
             };
-            let mut found = 0;
-            times.take(|| {
-                lookup::each(&journal, &filter, &|| true, |_| {
-                    found += 1;
-                    true
-                })
-            })?;
+            let found =
+                times.take(|| lookup::found(&journal, &filter, || true).map(Iterator::count))?;
             anyhow::ensure!(found == 50, "{found} records instead of 50");
         }
     }

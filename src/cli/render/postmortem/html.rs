@@ -59,20 +59,23 @@ fn list(items: &[String], out: &mut dyn Write) -> anyhow::Result<()> {
 
 fn table(titles: &[&'static str], rows: &[Vec<String>], out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "<div class=\"wide\"><table>")?;
-    if titles.iter().any(|title| !title.is_empty()) {
-        let cells: String = titles
-            .iter()
-            .map(|title| format!("<th>{title}</th>"))
-            .collect();
-        writeln!(out, "<thead><tr>{cells}</tr></thead>")?;
+    let is_headed = titles.iter().any(|title| !title.is_empty());
+    let class = |index: usize| match titles.get(index) {
+        Some(&("time" | "at" | "took" | "seq")) => " class=\"number\"",
+        Some(&("what" | "why" | "")) if is_headed => " class=\"sentence\"",
+        _ => "",
+    };
+    if is_headed {
+        let cells = titles.iter().enumerate();
+        let cells = cells.map(|(index, title)| format!("<th{}>{title}</th>", class(index)));
+        writeln!(out, "<thead><tr>{}</tr></thead>", String::from_iter(cells))?;
     }
     writeln!(out, "<tbody>")?;
     for row in rows {
-        let cells: String = row
-            .iter()
-            .map(|cell| format!("<td>{}</td>", escaped(cell)))
-            .collect();
-        writeln!(out, "<tr>{cells}</tr>")?;
+        let cells = row.iter().enumerate();
+        let cells =
+            cells.map(|(index, cell)| format!("<td{}>{}</td>", class(index), escaped(cell)));
+        writeln!(out, "<tr>{}</tr>", String::from_iter(cells))?;
     }
     writeln!(out, "</tbody></table></div>")?;
     Ok(())

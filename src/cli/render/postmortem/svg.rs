@@ -1,5 +1,6 @@
 //! The drawing: for each node the VIP, what Redis was, its checks, and the role; outages and two primaries as bands.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use super::document::relative;
@@ -75,12 +76,17 @@ fn axis(told: &Postmortem, drawing: &Drawing, out: &mut dyn Write) -> anyhow::Re
     while at <= drawing.to_us {
         if at >= drawing.from_us {
             let x = drawing.x(at);
+            let said = relative(at - told.began_us);
+            // Below its line, but for the last one, which would leave the drawing.
+            let (place, anchor) = match x + said.len() as f64 * LETTER > WIDTH {
+                true => (WIDTH, "end"),
+                false => (x, "middle"),
+            };
             writeln!(
                 out,
                 "<line class=\"axis\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{HEAD}\" y2=\"{bottom}\"/>\
-                 <text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+                 <text x=\"{place:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{said}</text>",
                 bottom + 16.0,
-                relative(at - told.began_us)
             )?;
         }
         at += step;
@@ -117,8 +123,14 @@ fn lanes(node: &Node, drawing: &Drawing, mut y: f64, out: &mut dyn Write) -> any
             y + 12.0,
             label(lane.kind)
         )?;
+        // Where many are too short to be seen, one for each kind and place stands for them.
+        let mut drawn = BTreeSet::new();
         for span in &lane.spans {
-            bar(lane, span, drawing, y, out)?;
+            let x = drawing.x(span.from_us);
+            let is_short = drawing.x(span.to_us) - x < LEAST;
+            if !is_short || drawn.insert((&span.what, (x / LEAST) as u64)) {
+                bar(lane, span, drawing, y, out)?;
+            }
         }
         y += ROW;
     }
