@@ -89,6 +89,29 @@ fn a_journal_that_has_lost_its_end() {
     assert_eq!(host.rha("replay --until 5").0, Some(0));
 }
 
+/// The volumes before and behind it are whole.
+#[test]
+fn a_journal_that_has_lost_a_volume() {
+    let host = Host::of(&hours(), 4);
+    let volumes = fs::read_dir(host.path("state/journal")).unwrap();
+    let mut sealed: Vec<_> = volumes.map(|entry| entry.unwrap().path()).collect();
+    sealed.retain(|path| path.extension().is_some_and(|end| end == "vol"));
+    sealed.sort();
+    assert_eq!(sealed.len(), 3);
+    fs::remove_file(&sealed[1]).unwrap();
+    for line in [
+        "history -n 0 --kind redis-probed",
+        "history -n 0 --all",
+        "history incidents",
+        "history -n 3 --kind agent-started",
+    ] {
+        let out = host.damaged(line);
+        assert!(!out.is_empty(), "{line}");
+    }
+    let (exit, ..) = host.rha("history -n 1");
+    assert_eq!(exit, Some(0), "what is asked for was read");
+}
+
 #[test]
 fn a_journal_of_random_bytes() {
     let host = Host::of(&hours(), 1);

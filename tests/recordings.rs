@@ -189,6 +189,64 @@ fn two_primaries_of_a_partition_are_seen_in_both_journals_together_only() {
     assert!(alone["outages"].is_null(), "the other one may have served");
 }
 
+/// keepalived was stopped on one node and then the other, six times.
+#[test]
+fn each_incident_of_many_has_its_own_cause() {
+    let [own, other] = ["lvs1", "lvs2"].map(|host| bundle("keepalived-to-and-fro", host));
+    let causes = [
+        (103, "lvs2", 85),
+        (135, "lvs1", 135),
+        (169, "lvs2", 149),
+        (200, "lvs1", 200),
+        (234, "lvs2", 214),
+    ];
+    for (incident, node, seq) in causes {
+        let (id, files) = (incident.to_string(), [text(&own), "--with", text(&other)]);
+        let args = ["postmortem", &id, "--output", "json", "--bundle"];
+        let told: Value = serde_json::from_str(&printed(&[&args[..], &files].concat())).unwrap();
+        let first = &told["cause"]["evidence"][0];
+        let found = (first["node"].as_str(), first["seq"].as_u64());
+        assert_eq!(
+            found,
+            (Some(node), Some(seq)),
+            "{incident}: {}",
+            told["cause"]
+        );
+        let text = format!("keepalived on {node} was stopped.");
+        assert_eq!(told["cause"]["text"], text, "{incident}");
+        // Each saw soon that the other one had stepped down.
+        for double in told["doubles"].as_array().unwrap() {
+            let us = double["to_us"].as_i64().unwrap() - double["from_us"].as_i64().unwrap();
+            assert!(us < 90_000, "{incident}: {us} us");
+        }
+    }
+}
+
+#[test]
+fn a_switchover_loses_nothing_and_says_so() {
+    for (own, other) in [("lvs1", "lvs2"), ("lvs2", "lvs1")] {
+        let told = told("switchover", own, other);
+        let loss = ["None: lvs1 held writes back until lvs2 had all of them."];
+        assert_eq!(told["loss"], serde_json::json!(loss));
+    }
+}
+
+#[test]
+fn all_outages_of_an_incident_are_told() {
+    let [own, other] = ["lvs1", "lvs2"].map(|host| bundle("both-down-ab-back-ba", host));
+    let page = printed(&["postmortem", "--bundle", text(&own), "--with", text(&other)]);
+    let line = page.lines().find(|line| line.starts_with("nobody served"));
+    let line = line.unwrap();
+    assert!(line.matches(" at +").count() == 2, "{line}");
+    let page = printed(&["postmortem", "--bundle", text(&own)]);
+    let unknown = "not known without the other journals (--with)";
+    assert_eq!(page.matches(unknown).count(), 2, "served, and two: {page}");
+    assert!(
+        page.contains("What lvs2 may have lost is in its journal."),
+        "{page}"
+    );
+}
+
 #[test]
 fn what_if_a_hung_redis_had_been_waited_for_longer() {
     let hung = [

@@ -66,10 +66,12 @@ fn source(reader: &Reader, filter: &Filter, range: Range<Seq>, order: Order) -> 
     // Quiet checks are most of a journal: they are not read where they are not asked for.
     let (reader, quiet) = (reader.clone(), filter.quiet);
     Box::new(spans.into_iter().flat_map(move |span| -> Found {
-        if quiet {
-            reader.records_within(span, order)
-        } else {
-            Box::new(reader.notable(&kinds, span, order))
-        }
+        let found: Found = match quiet {
+            true => reader.records_within(span.clone(), order),
+            false => Box::new(reader.notable(&kinds, span.clone(), order)),
+        };
+        let (reader, last) = (reader.clone(), Seq(span.end.0.saturating_sub(1)));
+        let hole = iter::once_with(move || reader.hole_at(last)).flatten();
+        Box::new(found.chain(hole.map(Err)))
     }))
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Seek, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use tempfile::NamedTempFile;
 
 use super::client::Client;
+use super::draft::{Draft, cannot_write, deliver, folder, is_special};
 use super::history::span;
 use super::render::{self, Problem, Progress, counted, thousands};
 use super::source::{self, Origin};
@@ -45,7 +45,7 @@ pub struct ExportArgs {
     pub incident: Option<u64>,
 
     /// How much around it
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = margin)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = margin, requires = "incident")]
     pub around: i64,
 
     /// Records from this time on: `2h ago`, `14:00`, `yesterday 14:00` or RFC 3339 [default: all]
@@ -82,13 +82,15 @@ fn margin(text: &str) -> Result<i64, String> {
     i64::try_from(margin.as_micros()).map_err(|_| "it is too long".to_owned())
 }
 
-/// Writes what is asked for; says on `err` what that is.
+/// Writes what is asked for; says on `err` what that is. `advert_ms` is the interval between keepalived's adverts, where that is
+/// known.
 ///
 /// # Errors
 /// A [`Problem`] of usage, those of the journal, of the file and of `out`.
 pub fn run(
     args: &ExportArgs,
     paths: &Paths,
+    advert_ms: Option<u64>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<u8> {
@@ -107,11 +109,15 @@ pub fn run(
         }
         (Format::Bundle, to) => {
             // Unnamed until it is whole: who interrupts this leaves nothing behind.
-            let mut stream = match to {
+            let mut stream = match to.as_deref().filter(|to| !is_special(to)) {
                 Some(to) => tempfile::tempfile_in(folder(to)).with_context(|| cannot_write(to)),
                 None => tempfile::tempfile().context("cannot write a temporary file"),
             }?;
-            let about = pack(args.incident.map(Seq), paths, range, &mut stream)?;
+            let about = About {
+                incident: args.incident.map(Seq),
+                advert_ms,
+                ..pack(paths, range, &mut stream)?
+            };
             let mut head = Vec::new();
             bundle::head(&about, &mut head)?;
             let mut whole = head.chain(stream);
@@ -158,13 +164,6 @@ pub fn described(about: &About) -> String {
     )
 }
 
-fn folder(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
 /// Which records.
 fn range(args: &ExportArgs, origin: &Origin) -> anyhow::Result<Range<Seq>> {
     let now = jiff::ZonedDateTime::now();
@@ -189,8 +188,10 @@ pub fn near(
     let (one, other) = (first.at.wall_us, last.at.wall_us);
     let since = one.min(other).saturating_sub(margin_us);
     let until = one.max(other).saturating_add(margin_us + 1);
-    let range = around(origin, Some(since), Some(until))?;
-    Ok(range.start.min(first.seq)..range.end.max(last.seq.next()))
+    let own = first.seq..last.seq.next();
+    // Where the clock was far off for a while, a time is not found; the records of the incident are.
+    let range = around(origin, Some(since), Some(until)).unwrap_or(own.clone());
+    Ok(range.start.min(own.start)..range.end.max(own.end))
 }
 
 /// The records between two wall times.
@@ -253,32 +254,29 @@ pub fn incident(origin: &Origin, id: Seq) -> anyhow::Result<(Record, Record)> {
 }
 
 /// Writes the packed stream of `range` to `file`, reads it back from end to end, and says what it is.
-fn pack(
-    incident: Option<Seq>,
-    paths: &Paths,
-    range: Range<Seq>,
-    file: &mut File,
-) -> anyhow::Result<About> {
+fn pack(paths: &Paths, range: Range<Seq>, file: &mut File) -> anyhow::Result<About> {
     let mut packer = bundle::packer(BufWriter::new(&*file))?;
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let (from, below) = (range.start, range.end);
         let path = format!("{}?from={from}&below={}", api::FRAMES, below.0);
         io::copy(&mut client.open(&path)?, &mut packer)?;
     } else {
-        let reader = Reader::open(&paths.journal())?;
-        for piece in reader.excerpt::<Recovered>(range)?.into_stream() {
-            packer.write_all(&piece?)?;
+        let unread = source::unread(paths);
+        let reader = Reader::open(&paths.journal()).map_err(unread)?;
+        let excerpt = reader.excerpt::<Recovered>(range).map_err(unread)?;
+        for piece in excerpt.into_stream() {
+            packer.write_all(&piece.map_err(unread)?)?;
         }
     }
     packer.finish()?.flush()?;
     file.rewind()?;
     let stream = FrameReader::new(bundle::unpacker(BufReader::new(&*file))?)?;
-    let about = describe(incident, stream)?;
+    let about = describe(stream)?;
     file.rewind()?;
     Ok(about)
 }
 
-fn describe<R: Read>(incident: Option<Seq>, stream: FrameReader<R>) -> anyhow::Result<About> {
+fn describe<R: Read>(stream: FrameReader<R>) -> anyhow::Result<About> {
     let before: Recovered = stream.before_first()?;
     let settings = before.states.values().map(|state| &state.settings);
     let mut node = settings
@@ -306,63 +304,9 @@ fn describe<R: Read>(incident: Option<Seq>, stream: FrameReader<R>) -> anyhow::R
         last: last.seq,
         from: rfc3339(first.at.wall_us),
         to: rfc3339(last.at.wall_us),
-        incident,
+        incident: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ruleset: RULESET,
+        advert_ms: None,
     })
-}
-
-/// A file that is there as a whole or not at all.
-struct Draft<'a> {
-    to: &'a Path,
-    file: NamedTempFile,
-}
-
-impl<'a> Draft<'a> {
-    fn of(to: &'a Path) -> anyhow::Result<Self> {
-        let file = NamedTempFile::new_in(folder(to)).with_context(|| cannot_write(to))?;
-        Ok(Self { to, file })
-    }
-
-    /// Puts it in its place.
-    fn keep(self) -> anyhow::Result<()> {
-        let failed = || cannot_write(self.to);
-        self.file.as_file().sync_all().with_context(failed)?;
-        let kept = self.file.persist(self.to).map_err(|error| error.error);
-        kept.map(drop).with_context(failed)
-    }
-}
-
-impl Write for Draft<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-fn cannot_write(to: &Path) -> String {
-    format!("cannot write {}", to.display())
-}
-
-/// Copies all of it to the file that is named, which is there as a whole or not at all, or else to `out`.
-///
-/// # Errors
-/// It cannot be written, or not be read.
-pub fn deliver(
-    to: Option<&Path>,
-    whole: &mut dyn Read,
-    out: &mut dyn Write,
-) -> anyhow::Result<u64> {
-    let Some(to) = to else {
-        let bytes = io::copy(whole, out)?;
-        out.flush()?;
-        return Ok(bytes);
-    };
-    let mut draft = Draft::of(to)?;
-    let bytes = io::copy(whole, &mut draft).with_context(|| cannot_write(to))?;
-    draft.keep()?;
-    Ok(bytes)
 }

@@ -53,14 +53,19 @@ pub fn run(
         quiet: true,
         ..Filter::default()
     };
-    for record in source::history(origin, &recent)? {
-        seen.is_new(&record?);
-    }
-    let records: Vec<Record> = source::history(origin, filter)?.collect::<Result<_, _>>()?;
+    // What cannot be read of the past keeps nobody from what comes.
+    let mut failed = None;
+    let recent = source::readable(source::history(origin, &recent)?, &mut failed);
+    seen.begin(&recent.collect::<Vec<_>>());
+    let records = source::readable(source::history(origin, filter)?, &mut failed);
+    let records: Vec<Record> = records.collect();
     for record in &records {
         seen.is_new(record);
     }
     form.print(&records, out)?;
+    if let Some(error) = failed {
+        writeln!(err, "{error:#}")?;
+    }
     let mut missed = 0;
     loop {
         sleep(LOOK);
@@ -119,6 +124,17 @@ struct Seen {
 }
 
 impl Seen {
+    /// The last records that there are; those before them are settled.
+    fn begin(&mut self, recent: &[Record]) {
+        if let Some(first) = recent.first() {
+            self.settled = Seq(first.seq.0.saturating_sub(1));
+        }
+        for record in recent {
+            self.is_new(record);
+        }
+        self.settle();
+    }
+
     /// The records that have come since the last look, each with whether a reader need see it.
     fn look(&mut self, origin: &Origin) -> anyhow::Result<Vec<(Record, bool)>> {
         let further = Filter {
@@ -175,6 +191,10 @@ mod tests {
         };
         assert_eq!(told(&mut seen, &records), records.len());
         assert_eq!(told(&mut seen, &records), 0, "once");
+        // What is older than where it began is settled.
+        let mut later = Seen::default();
+        later.begin(&records[5..]);
+        assert_eq!(told(&mut later, &records), 0);
         // The last three were held in memory, and the agent was killed.
         let mut again: Vec<Record> = records[records.len() - 3..].to_vec();
         for record in &mut again {

@@ -15,6 +15,7 @@ mod client;
 pub mod completions;
 pub mod config;
 mod doctor;
+mod draft;
 mod drill;
 pub mod explain;
 mod export;
@@ -153,7 +154,11 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
             let origin = origin(args.bundle.as_deref(), file, err)?;
             let (before, records) = source::records(&origin)?;
             let records = Progress::of("records").over(records);
-            replay::run(args, before, records, advert(&origin, file), out)
+            let advert = match &origin {
+                Origin::Host(_) => advert_ms(file),
+                Origin::Bundle(bundle) => bundle::open(bundle)?.about().advert_ms,
+            };
+            replay::run(args, before, records, advert, out)
         }
         Command::Postmortem(args) => {
             let origin = origin(args.bundle.as_deref(), file, err)?;
@@ -163,7 +168,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
             let with: Vec<PathBuf> = with.collect();
             postmortem::run(args, &Screen::detect(), &origin, &with, out)
         }
-        Command::Export(args) => export::run(args, &paths()?, out, err),
+        Command::Export(args) => export::run(args, &paths()?, advert_ms(file), out, err),
         Command::Import(args) => import::run(args, &paths()?, out),
         Command::Journal(args) => journal::run(args, &paths()?, out),
         Command::Verify(args) => verify::run(args, &source::verify(&paths()?)?, out),
@@ -235,8 +240,7 @@ fn look(
 }
 
 /// The interval between keepalived's adverts on this host, in milliseconds.
-fn advert(origin: &Origin, file: &Path) -> Option<u64> {
-    let Origin::Host(_) = origin else { return None };
+fn advert_ms(file: &Path) -> Option<u64> {
     let config = Config::load(file).ok()?;
     u64::try_from(config.keepalived.advert_interval.as_millis()).ok()
 }

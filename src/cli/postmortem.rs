@@ -2,11 +2,12 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use super::draft::deliver;
 use super::export;
 use super::render::postmortem::{self as drawn, Shape};
 use super::render::{Problem, Screen};
@@ -89,6 +90,9 @@ pub fn run(
         Some(id) => Seq(id),
         None => last_incident(origin)?,
     };
+    if let Some(out) = &args.out {
+        check_out(out, origin, with)?;
+    }
     let told = gather(id, origin, with)?;
     let mut text = Vec::new();
     match args.output {
@@ -100,11 +104,32 @@ pub fn run(
     match &args.out {
         None => out.write_all(&text)?,
         Some(file) => {
-            export::deliver(Some(file), &mut text.as_slice(), out)?;
+            // Colours are for the screen.
+            let text = anstream::adapter::strip_bytes(&text).into_vec();
+            deliver(Some(file), &mut text.as_slice(), out)?;
         }
     }
     out.flush()?;
     Ok(0)
+}
+
+/// What is read is not written over.
+fn check_out(out: &Path, origin: &Origin, with: &[PathBuf]) -> Result<(), Problem> {
+    let Ok(out) = out.canonicalize() else {
+        return Ok(());
+    };
+    let own = match origin {
+        Origin::Bundle(file) => Some(file),
+        Origin::Host(_) => None,
+    };
+    let mut read = own.into_iter().chain(with);
+    if read.any(|file| file.canonicalize().is_ok_and(|file| file == out)) {
+        let out = out.display();
+        return Err(Problem::usage(format!(
+            "--out {out} is a bundle that is read"
+        )));
+    }
+    Ok(())
 }
 
 /// Prints the postmortem of one incident, as this node alone saw it.
@@ -134,14 +159,17 @@ fn gather(id: Seq, origin: &Origin, with: &[PathBuf]) -> anyhow::Result<Postmort
 }
 
 fn last_incident(origin: &Origin) -> anyhow::Result<Seq> {
-    let mut timeline = Timeline::default();
-    let mut last = None;
-    for record in source::history(origin, &Filter::default())? {
-        last = timeline.fold(&record?).map(|one| one.id).max(last);
+    let (mut timeline, mut last, mut failed) = (Timeline::default(), None, None);
+    let records = source::history(origin, &Filter::default())?;
+    for record in source::readable(records, &mut failed) {
+        last = timeline.fold(&record).map(|one| one.id).max(last);
     }
     let open = timeline.open().map(|one| one.id).max();
-    last.max(open)
-        .ok_or_else(|| Problem::failed("there are no incidents in this journal").into())
+    match (last.max(open), failed) {
+        (Some(last), _) => Ok(last),
+        (None, Some(error)) => Err(error),
+        (None, None) => Err(Problem::failed("there are no incidents in this journal").into()),
+    }
 }
 
 /// The records of the instance and of the node itself in a span of wall time, and what was known before them.

@@ -44,7 +44,7 @@ pub struct ReplayArgs {
     pub all: bool,
 
     /// Begin with --step at this record
-    #[arg(long, value_name = "SEQ", requires = "step")]
+    #[arg(long, value_name = "SEQ", requires = "step", conflicts_with = "set")]
     pub from: Option<u64>,
 
     /// What if this setting had been another? As in the configuration: health.fall=5; can be given several times
@@ -56,7 +56,7 @@ pub struct ReplayArgs {
     pub until: Option<u64>,
 
     /// Count how often each rule decided, too
-    #[arg(long)]
+    #[arg(long, conflicts_with = "set")]
     pub rules: bool,
 
     /// Replay this bundle, not the journal: a file that `rha export` made, or the name of one that was imported

@@ -9,7 +9,7 @@ use super::bundle;
 use super::client::Client;
 use super::render::{Problem, waiting};
 use crate::agent::api;
-use crate::agent::api::{Bad, JournalStats, Verified};
+use crate::agent::api::{Bad, JournalStats, Unread, Verified};
 use crate::agent::blackbox::compare;
 use crate::agent::lookup;
 use crate::config::{Config, Instance, Paths};
@@ -169,9 +169,19 @@ pub fn history(origin: &Origin, filter: &Filter) -> anyhow::Result<Records> {
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let path = format!("{}?{}", api::HISTORY, serde_urlencoded::to_string(filter)?);
         let lines = BufReader::new(client.open(&path)?).lines();
-        return Ok(Box::new(
-            lines.map(|line| Ok(serde_json::from_str(&line?)?)),
-        ));
+        let unread = unread(paths);
+        return Ok(Box::new(lines.map(move |line| {
+            let line = line?;
+            serde_json::from_str(&line).map_err(|error| match serde_json::from_str(&line) {
+                Ok(Unread {
+                    unread: Bad { seq, why },
+                }) => unread(Error::Damaged {
+                    seq: Some(seq),
+                    why,
+                }),
+                Err(_) => error.into(),
+            })
+        })));
     }
     let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
@@ -188,7 +198,7 @@ fn lost_end(reader: Reader) -> impl Iterator<Item = Result<Record, Error>> {
 }
 
 /// Why the journal, or the rest of it, cannot be read: damage is trouble that was found, all else a failure.
-fn unread(paths: &Paths) -> impl Fn(Error) -> anyhow::Error + Copy + use<> {
+pub fn unread(paths: &Paths) -> impl Fn(Error) -> anyhow::Error + Copy + use<> {
     let has_black_box = paths.black_box().is_dir();
     move |error| match error {
         Error::Damaged { .. } => {

@@ -45,6 +45,9 @@ pub struct About {
     pub version: String,
     /// The version of the rules of that.
     pub ruleset: u16,
+    /// The interval between keepalived's adverts that its configuration told when it was made, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advert_ms: Option<u64>,
 }
 
 impl About {

@@ -190,6 +190,21 @@ impl Reader {
         spans.collect()
     }
 
+    /// That `seq` is gone, and what is around it: the sealed volume that should hold it ends before. A volume that cannot be
+    /// read says nothing of that.
+    #[must_use]
+    pub fn hole_at(&self, seq: Seq) -> Option<Error> {
+        let row = self.shelf.row();
+        let behind = row.partition_point(|volume| volume.first() <= seq.0);
+        let (Volume::Sealed(sealed), next) = (row.get(behind.checked_sub(1)?)?, row.get(behind)?)
+        else {
+            return None;
+        };
+        let (ends, next) = (sealed.index().ok()?.next, next.first());
+        let why = || format!("the records up to {} are gone", next - 1);
+        (ends <= seq.0).then(|| Error::damaged(ends, why()))
+    }
+
     /// The records of these kinds ([`index::kind_index`]) with numbers in `range`, without quiet
     /// checks and without reading over them.
     #[must_use]

@@ -310,7 +310,7 @@ rows! {
     "peer-lost-in-fault": PeerLost [Fault] if [] => STAY, [Arm(D::Unserved)],
         "No other node's Redis takes writes, and Redis is down here.";
     "peer-lost": PeerLost [] if [] => STAY, [],
-        "The other node's Redis takes no more writes.";
+        "The other node's Redis takes no more writes, or does not answer.";
 
     "release-writes-at-once": GuardMoot [] if [] => STAY, [GuardWrites(false), Arm(D::Retry)],
         "No other node can have been promoted, as each says itself: Redis takes writes without a replica.";

@@ -18,8 +18,21 @@ pub struct Cause {
     pub node: Option<String>,
     /// In a sentence.
     pub text: String,
-    /// The records that speak for it: node, number, sentence.
-    pub evidence: Vec<(String, u64, String)>,
+    /// The records that speak for it, the first of them the first sign.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A record that speaks for a suspicion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// When, on the first node's clock.
+    pub at_us: i64,
+    /// In whose journal.
+    pub node: String,
+    /// Its number there.
+    pub seq: u64,
+    /// What happened, as a sentence.
+    pub what: String,
 }
 
 /// So long before the first sign may stand what led to it.
@@ -45,18 +58,29 @@ enum Sign {
     LinkDown,
     VrrpStopped,
     TwoPrimaries,
+    PeerRefused,
     PeerSilent,
 }
 
-/// Looks at what came first.
-pub(super) fn suspect(journals: &[Journal], began_us: i64, last_us: i64) -> Cause {
+/// Looks at what came first, but not at what belongs to the incident that was over at `before_us`, nor behind the first
+/// promotion.
+pub(super) fn suspect(
+    journals: &[Journal],
+    before_us: Option<i64>,
+    began_us: i64,
+    last_us: i64,
+    promoted_us: Option<i64>,
+) -> Cause {
     let mut signs: Vec<(Sign, &Journal, &Record)> = Vec::new();
+    let since = before_us.map_or(i64::MIN, |us| us + 1);
+    let since = since.max(began_us - BEFORE_US).min(began_us);
     for journal in journals {
         for record in &journal.records {
-            if !(began_us - BEFORE_US..=last_us).contains(&record.at.wall_us) {
+            if !(since..=last_us).contains(&record.at.wall_us) {
                 continue;
             }
-            let sign = sign_of(record).filter(|_| !is_ordered(journal, record));
+            let follows = is_ordered(journal, record) || is_end_of_stop(journal, record);
+            let sign = sign_of(record).filter(|_| !follows);
             signs.extend(sign.map(|sign| (sign, journal, record)));
         }
     }
@@ -65,15 +89,17 @@ pub(super) fn suspect(journals: &[Journal], began_us: i64, last_us: i64) -> Caus
         Sign::Drill | Sign::Operator => began_us + AT_ONCE_US,
         _ => began_us + BEFORE_US,
     };
+    // And nothing that comes behind a promotion can have caused it, but that its record may have been late.
+    let most = promoted_us.map_or(i64::MAX, |us| us + AT_ONCE_US);
     let early = signs
         .iter()
-        .filter(|(sign, _, record)| record.at.wall_us <= soon(*sign));
+        .filter(|(sign, _, record)| happened_us(record) <= soon(*sign).min(most));
     // An operator explains it all; else what came first is nearest to the cause.
     let rank = |sign: Sign| match sign {
         Sign::Drill | Sign::Operator => 0,
         _ => 1,
     };
-    let first = early.min_by_key(|(sign, _, record)| (rank(*sign), record.at.wall_us, *sign));
+    let first = early.min_by_key(|(sign, _, record)| (rank(*sign), happened_us(record), *sign));
     let Some((sign, journal, first)) = first else {
         return Cause {
             node: None,
@@ -81,18 +107,33 @@ pub(super) fn suspect(journals: &[Journal], began_us: i64, last_us: i64) -> Caus
             evidence: Vec::new(),
         };
     };
+    let same = signs.iter().filter(|(one, ..)| one == sign);
+    let everywhere = same.clone().any(|(_, at, _)| at.node != journal.node);
     let of_it = signs
         .iter()
         .filter(|(one, at, _)| one == sign && at.node == journal.node);
-    let evidence = of_it.take(EVIDENCE_MOST).map(|(_, journal, record)| {
-        let sentence = Sentence::new(&record.instance, &record.event).to_string();
-        (journal.node.clone(), record.seq.0, sentence)
-    });
+    let evidence = of_it
+        .take(EVIDENCE_MOST)
+        .map(|(_, journal, record)| Evidence {
+            at_us: record.at.wall_us,
+            node: journal.node.clone(),
+            seq: record.seq.0,
+            what: Sentence::new(&record.instance, &record.event).to_string(),
+        });
     Cause {
         node: Some(journal.node.clone()),
-        text: sentence(*sign, &journal.node, first, journals),
+        text: sentence(*sign, &journal.node, first, everywhere),
         evidence: evidence.collect(),
     }
+}
+
+/// A check that failed began so long before it was known to have.
+fn happened_us(record: &Record) -> i64 {
+    let latency_us = match &record.event {
+        Event::RedisProbed(probe) | Event::PeerProbed { probe, .. } => probe.latency_us,
+        _ => 0,
+    };
+    record.at.wall_us - i64::from(latency_us)
 }
 
 /// rha itself had Redis killed or stopped, for a reason that came before.
@@ -113,6 +154,23 @@ fn is_ordered(journal: &Journal, exited: &Record) -> bool {
         Effect::StopRedis => true,
         _ => false,
     })
+}
+
+/// keepalived said that it stops, before it was gone.
+fn is_end_of_stop(journal: &Journal, gone: &Record) -> bool {
+    if gone.event != (Event::KeepalivedChanged { running: false }) {
+        return false;
+    }
+    let earlier = journal
+        .records
+        .iter()
+        .filter(|record| record.seq < gone.seq);
+    let mut words = earlier.rev().take(ORDERED_WITHIN);
+    let last = words.find_map(|record| match &record.event {
+        Event::VrrpNotified(notified) => Some(&notified.notification.word),
+        _ => None,
+    });
+    last == Some(&Word::State(VrrpState::Stop))
 }
 
 fn sign_of(record: &Record) -> Option<Sign> {
@@ -141,11 +199,11 @@ fn sign_of(record: &Record) -> Option<Sign> {
             Word::State(VrrpState::Stop) => Sign::VrrpStopped,
             _ => return None,
         },
-        Event::PeerProbed { probe, .. }
-            if matches!(probe.grade, Grade::Timeout | Grade::Unreachable) =>
-        {
-            Sign::PeerSilent
-        }
+        Event::PeerProbed { probe, .. } => match probe.grade {
+            Grade::Timeout | Grade::Unreachable => Sign::PeerSilent,
+            Grade::Refused => Sign::PeerRefused,
+            _ => return None,
+        },
         _ if record
             .decision
             .rule
@@ -158,13 +216,8 @@ fn sign_of(record: &Record) -> Option<Sign> {
     })
 }
 
-fn sentence(sign: Sign, node: &str, record: &Record, journals: &[Journal]) -> String {
-    let silent_everywhere = journals.iter().filter(|journal| {
-        journal
-            .records
-            .iter()
-            .any(|record| sign_of(record) == Some(Sign::PeerSilent))
-    });
+/// `everywhere`: more than one node saw it.
+fn sentence(sign: Sign, node: &str, record: &Record, everywhere: bool) -> String {
     let who = operator_of(&record.event).map(|who| format!("{} ({})", who.user, who.command));
     let who = who.unwrap_or_else(|| "an operator".to_owned());
     match sign {
@@ -189,7 +242,13 @@ fn sentence(sign: Sign, node: &str, record: &Record, journals: &[Journal]) -> St
         ),
         Sign::VrrpStopped => format!("keepalived on {node} was stopped."),
         Sign::TwoPrimaries => format!("Two nodes led at a time, as {node} saw it."),
-        Sign::PeerSilent if silent_everywhere.count() > 1 => {
+        Sign::PeerRefused => match &record.event {
+            Event::PeerProbed { peer, .. } => {
+                format!("Redis on {peer} took no connections, as {node} saw it: it had ended.")
+            }
+            _ => format!("Redis on another node took no connections, as {node} saw it."),
+        },
+        Sign::PeerSilent if everywhere => {
             "The nodes could not reach each other while both ran: the network between them was cut."
                 .to_owned()
         }

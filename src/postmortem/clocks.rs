@@ -38,8 +38,37 @@ pub enum Agreement {
     Unknown,
 }
 
-/// A record is stamped when it is decided about: what it tells may have happened so long before, where the disk was slow.
+/// A record is stamped when it is decided about: what it tells may have happened so long before.
 const LATE_US: i64 = 50_000;
+
+/// How long before its stamp each record's event may have happened. While a record is flushed, events wait: what is stamped
+/// together, or next behind a record that had to be flushed, may have waited since that.
+pub(super) fn lateness(journal: &Journal) -> Vec<i64> {
+    let records = &journal.records;
+    let stamp = |index: usize| records.get(index).map(|record| record.at.wall_us);
+    let (mut behind, mut waited) = (None, false);
+    let each = records.iter().enumerate().map(|(index, record)| {
+        let at = record.at.wall_us;
+        let is_first = index == 0 || stamp(index - 1) != Some(at);
+        if is_first {
+            let before = index.checked_sub(1).and_then(|before| records.get(before));
+            behind = before.map(|before| before.at.wall_us);
+            waited = before.is_some_and(|before| !is_quiet(before)) || stamp(index + 1) == Some(at);
+        }
+        let gap = behind.filter(|_| waited).map_or(0, |behind| at - behind);
+        gap.max(LATE_US)
+    });
+    each.collect()
+}
+
+/// Not flushed at once.
+fn is_quiet(record: &Record) -> bool {
+    let is_check = matches!(
+        record.event,
+        Event::RedisProbed(_) | Event::PeerProbed { .. }
+    );
+    is_check && record.decision.is_empty()
+}
 
 /// Where the difference (other minus first) may be.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,6 +97,13 @@ impl Bounds {
 
 /// How far the clock of `other` was ahead of that of `first`.
 pub(super) fn align(first: &Journal, other: &Journal) -> Alignment {
+    if is_one_kernel(first, other) {
+        return Alignment {
+            ahead_us: 0,
+            within_us: Some(0),
+            agreement: Agreement::Agree,
+        };
+    }
     let mut bounds = seen(first, other);
     let back = seen(other, first).reversed();
     back.least.into_iter().for_each(|us| bounds.at_least(us));
@@ -97,12 +133,22 @@ pub(super) fn align(first: &Journal, other: &Journal) -> Alignment {
     }
 }
 
+/// Both were on one host, in containers or namespaces: there is one clock.
+fn is_one_kernel(first: &Journal, other: &Journal) -> bool {
+    let mut boots = [first, other]
+        .into_iter()
+        .flat_map(|journal| &journal.records)
+        .map(|record| record.at.boot);
+    let one = boots.next();
+    one.is_some_and(|one| boots.all(|boot| boot == one))
+}
+
 /// What `watcher` saw of `seen` bounds how far the clock of `seen` was ahead.
 fn seen(watcher: &Journal, seen: &Journal) -> Bounds {
     let mut bounds = Bounds::default();
     let own = positions(seen);
     let turns = turns(seen);
-    for record in &watcher.records {
+    for (record, late) in watcher.records.iter().zip(lateness(watcher)) {
         let Record { at, event, .. } = record;
         match event {
             Event::PeerProbed { peer, probe } if *peer == seen.node => {
@@ -110,7 +156,7 @@ fn seen(watcher: &Journal, seen: &Journal) -> Bounds {
                     continue;
                 };
                 let ended = at.wall_us;
-                let began = ended - i64::from(probe.latency_us);
+                let began = ended - late - i64::from(probe.latency_us);
                 place(&mut bounds, &own, observation, began, ended);
             }
             // What is seen has happened before.
@@ -131,20 +177,25 @@ fn seen(watcher: &Journal, seen: &Journal) -> Bounds {
 
 /// How far a stream had come, and when its own node looked.
 struct Position {
+    /// At the latest.
     at_us: i64,
+    /// So long before, at the earliest.
+    late_us: i64,
     replid: RedisId,
     role: RedisRole,
     offset: i64,
 }
 
 fn positions(journal: &Journal) -> Vec<Position> {
-    let checks = journal.records.iter().filter_map(|record| {
+    let records = journal.records.iter().zip(lateness(journal));
+    let checks = records.filter_map(|(record, late_us)| {
         let Event::RedisProbed(probe) = &record.event else {
             return None;
         };
         let seen = probe.observation.as_ref()?;
         Some(Position {
             at_us: record.at.wall_us,
+            late_us,
             replid: seen.replid,
             role: seen.role,
             offset: seen.offset,
@@ -161,7 +212,7 @@ fn place(bounds: &mut Bounds, own: &[Position], seen: &Observation, began: i64, 
     let before = same
         .clone()
         .filter(|one| one.offset < seen.offset)
-        .map(|one| one.at_us)
+        .map(|one| one.at_us - one.late_us)
         .max();
     let after = same
         .filter(|one| one.offset > seen.offset)
@@ -169,14 +220,14 @@ fn place(bounds: &mut Bounds, own: &[Position], seen: &Observation, began: i64, 
         .min();
     // The other's clock at the look is later than `before` and earlier than `after`.
     if let Some(before) = before {
-        bounds.at_least(before - ended - LATE_US);
+        bounds.at_least(before - ended);
     }
     if let Some(after) = after {
-        bounds.at_most(after - began + LATE_US);
+        bounds.at_most(after - began);
     }
 }
 
-/// When a node began to lead, and to advertise.
+/// When a node began to lead, and to advertise, at the earliest.
 struct Turns {
     leads: Vec<i64>,
     advertises: Vec<i64>,
@@ -190,15 +241,15 @@ fn turns(journal: &Journal) -> Turns {
         advertises: Vec::new(),
     };
     let before = &journal.before;
-    for record in &journal.records {
+    for (record, late) in journal.records.iter().zip(lateness(journal)) {
         let change = record.decision.transition;
         if change.is_some_and(|change| leads(change.to) && !leads(change.from)) {
-            turns.leads.push(record.at.wall_us);
+            turns.leads.push(record.at.wall_us - late);
         }
         if let Event::VrrpNotified(notified) = &record.event
             && notified.notification.word == Word::State(VrrpState::Master)
         {
-            turns.advertises.push(notified.stamped.wall_us);
+            turns.advertises.push(notified.stamped.wall_us - LATE_US);
         }
     }
     if leads(before.role) {
@@ -214,6 +265,6 @@ fn turns(journal: &Journal) -> Turns {
 /// one.
 fn follow(bounds: &mut Bounds, turns: &[i64], at: i64) {
     if let [turn] = turns {
-        bounds.at_least(turn - at - LATE_US);
+        bounds.at_least(turn - at);
     }
 }

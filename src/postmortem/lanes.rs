@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::Journal;
+use super::clocks::{self, Alignment};
 use crate::machine::State;
+use crate::model::effect::Effect;
 use crate::model::event::Event;
 use crate::model::record::Record;
 use crate::model::redis::{Grade, RedisRole};
@@ -47,8 +49,59 @@ pub struct Lane {
     pub spans: Vec<Span>,
 }
 
-/// The lanes of a node between two moments.
-pub(super) fn of(journal: &Journal, from_us: i64, to_us: i64) -> Vec<Lane> {
+/// Another node saw that this one's Redis is a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Glimpse {
+    /// At the latest.
+    at_us: i64,
+    /// At the earliest, as far as the clocks are known.
+    earliest_us: i64,
+}
+
+/// What the other nodes saw of the node of `journals[index]`, in the order of time.
+fn glimpses(journals: &[Journal], clocks: &[Option<Alignment>], index: usize) -> Vec<Glimpse> {
+    let within = |index: usize| {
+        let clock = clocks.get(index).and_then(Option::as_ref);
+        clock.and_then(|clock| clock.within_us).unwrap_or(0)
+    };
+    let node = &journals[index].node;
+    let mut found = Vec::new();
+    for (other, journal) in journals.iter().enumerate() {
+        for (record, late_us) in journal.records.iter().zip(clocks::lateness(journal)) {
+            let Event::PeerProbed { peer, probe } = &record.event else {
+                continue;
+            };
+            let seen = probe.observation.as_ref();
+            if peer == node && seen.is_some_and(|seen| seen.role == RedisRole::Replica) {
+                let at_us = record.at.wall_us;
+                let asked_us = at_us - late_us - i64::from(probe.latency_us);
+                found.push(Glimpse {
+                    at_us,
+                    earliest_us: asked_us - within(other) - within(index),
+                });
+            }
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+/// The lanes of all nodes between two moments.
+pub(super) fn all(
+    journals: &[Journal],
+    clocks: &[Option<Alignment>],
+    from_us: i64,
+    to_us: i64,
+) -> Vec<Vec<Lane>> {
+    let of = |index: usize| {
+        let seen = glimpses(journals, clocks, index);
+        of(&journals[index], &seen, from_us, to_us)
+    };
+    (0..journals.len()).map(of).collect()
+}
+
+/// Those of a node, by its own journal and by what others saw of it.
+fn of(journal: &Journal, seen: &[Glimpse], from_us: i64, to_us: i64) -> Vec<Lane> {
     let mut rows = [
         LaneKind::Vip,
         LaneKind::Redis,
@@ -62,6 +115,7 @@ pub(super) fn of(journal: &Journal, from_us: i64, to_us: i64) -> Vec<Lane> {
         .map_or(to_us, |record| record.at.wall_us);
     begin(&mut rows, &journal.before, first_us);
     let (mut last_us, mut boot) = (first_us, None);
+    let mut seen = seen.iter().peekable();
     for record in &journal.records {
         // The host went down somewhere behind the last record, and everything with it.
         if boot.is_some_and(|boot| boot != record.at.boot) {
@@ -70,6 +124,9 @@ pub(super) fn of(journal: &Journal, from_us: i64, to_us: i64) -> Vec<Lane> {
         boot = Some(record.at.boot);
         // Nothing is drawn backwards, whatever the clock did.
         last_us = record.at.wall_us.max(last_us);
+        while let Some(glimpse) = seen.next_if(|glimpse| glimpse.at_us <= last_us) {
+            rows[1].is_replica(*glimpse);
+        }
         note(&mut rows, record, last_us);
     }
     let lanes = rows.into_iter().map(|row| row.end(last_us));
@@ -109,6 +166,19 @@ impl Row {
         }
         self.close(at_us);
         self.open = what.map(|what| (at_us, what));
+    }
+
+    /// Its own record of that may come later. What was seen before it became a master says nothing.
+    fn is_replica(&mut self, seen: Glimpse) {
+        let since = self.open.filter(|(_, what)| *what == "master");
+        if since.is_some_and(|(since, _)| since < seen.earliest_us) {
+            self.turn(seen.at_us, Some("replica"));
+        }
+    }
+
+    /// A moment that does not lie before what is the case now.
+    fn not_before(&self, at_us: i64) -> i64 {
+        self.open.map_or(at_us, |(since, _)| at_us.max(since))
     }
 
     fn is(&self, what: &str) -> bool {
@@ -161,11 +231,13 @@ fn note(rows: &mut [Row; 4], record: &Record, at_us: i64) {
             vip.turn(at_us, here.then_some("here"));
         }
         // netlink tells it a little later.
-        Event::VrrpNotified(notified)
-            if notified.notification.word == Word::State(VrrpState::Master) =>
-        {
-            vip.turn(at_us, Some("here"));
-        }
+        Event::VrrpNotified(notified) => match notified.notification.word {
+            Word::State(VrrpState::Master) => vip.turn(at_us, Some("here")),
+            Word::State(VrrpState::Backup | VrrpState::Fault | VrrpState::Stop) => {
+                vip.turn(at_us, None);
+            }
+            _ => {}
+        },
         Event::RedisProbed(probe) => {
             checks.turn(at_us, Some(probe.grade.word()));
             let seen = probe.observation.as_ref().map(|seen| word(seen.role));
@@ -176,7 +248,12 @@ fn note(rows: &mut [Row; 4], record: &Record, at_us: i64) {
                 Grade::Refused => "down",
                 _ => "silent",
             };
-            redis.turn(at_us, seen.or(Some(silent)));
+            let since = match seen {
+                Some(_) => at_us,
+                // It did not answer from the first of the check on, at the latest.
+                None => redis.not_before(at_us - i64::from(probe.latency_us)),
+            };
+            redis.turn(since, seen.or(Some(silent)));
         }
         Event::RedisExited { .. } => {
             redis.turn(at_us, Some("down"));
@@ -184,7 +261,9 @@ fn note(rows: &mut [Row; 4], record: &Record, at_us: i64) {
         }
         // Given up: writes are taken again.
         Event::EffectFinished { order, outcome, .. }
-            if order.starts_with("let-go ") && !outcome.is_done() =>
+            if STEPS_DOWN.iter().any(|word| order.starts_with(word))
+                && !outcome.is_done()
+                && redis.is("paused") =>
         {
             redis.turn(at_us, Some("master"));
         }
@@ -199,6 +278,12 @@ fn note(rows: &mut [Row; 4], record: &Record, at_us: i64) {
         }
         Event::AgentStopping => role.turn(at_us, None),
         _ => {}
+    }
+    // The first step of either takes the writes away; that all of it is done comes later.
+    let steps_down =
+        |effect: &Effect| matches!(effect, Effect::Rejoin { .. } | Effect::Follow { .. });
+    if redis.is("master") && record.decision.effects.iter().any(steps_down) {
+        redis.turn(at_us, Some("paused"));
     }
     if let Some(change) = record.decision.transition {
         role.turn(at_us, Some(change.to.word()));

@@ -17,6 +17,7 @@ mod phases;
 mod service;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 use serde::Serialize;
 
@@ -27,11 +28,12 @@ use crate::model::settings::Settings;
 use crate::views::rfc3339;
 use crate::views::timeline::{IncidentSummary, Timeline};
 
-pub use cause::Cause;
+pub use cause::{Cause, Evidence};
 pub use clocks::{Agreement, Alignment};
 pub use lanes::{Lane, LaneKind, Span};
 pub use moments::{Alarms, Moment};
 pub use phases::Phase;
+use unknown::{absent, gaps};
 
 /// The records of one node, of one instance and of the node itself, oldest first.
 #[derive(Debug, Clone)]
@@ -128,6 +130,11 @@ pub enum Unfit {
     /// The other journal has nothing of that time.
     #[error("the journal of {0} has no records between {1} and {2}")]
     OtherTime(String, String, String),
+    /// No difference of the clocks fits what they saw of each other.
+    #[error(
+        "the journals of {0} and {1} contradict each other by {2} s: they are not of the same incident, or a clock was set in it"
+    )]
+    Contradict(String, String, i64),
 }
 
 /// More of a time before and behind the incident is drawn by this part of its length, and by this at least.
@@ -144,12 +151,20 @@ pub fn tell(incident: IncidentId, mut journals: Vec<Journal>) -> Result<Postmort
         return Err(Unfit::NoIncident(incident, journals[0].node.clone()));
     };
     check_nodes(&journals)?;
-    let clocks = align(&mut journals);
+    let clocks = align(&mut journals)?;
     let incidents: Vec<Vec<IncidentSummary>> = journals.iter().map(summaries).collect();
     let (began_us, ended_us) = extent(&own, &incidents, &journals);
     let last_us = ended_us.unwrap_or_else(|| last_of(&journals));
-    let margin = ((last_us - began_us) / MARGIN_PART).max(MARGIN_LEAST_US);
-    let (from_us, to_us) = (began_us - margin, last_us + margin);
+    let has_all = absent(&journals).is_empty();
+    let phases = phases::find(&journals, has_all, began_us, last_us);
+    let before_us = before(&incidents, began_us);
+    let promoted_us = phases::promoted_us(&phases);
+    let cause = cause::suspect(&journals, before_us, began_us, last_us, promoted_us);
+    let signs = cause.evidence.iter().map(|sign| sign.at_us);
+    let first_us = phases.first().map(|phase| phase.from_us);
+    let first_us = signs.chain(first_us).fold(began_us, i64::min);
+    let margin = ((last_us - first_us) / MARGIN_PART).max(MARGIN_LEAST_US);
+    let (from_us, to_us) = (first_us - margin, last_us + margin);
     for journal in &journals {
         let inside = |record: &Record| (from_us..=to_us).contains(&record.at.wall_us);
         if !journal.records.iter().any(inside) {
@@ -157,21 +172,14 @@ pub fn tell(incident: IncidentId, mut journals: Vec<Journal>) -> Result<Postmort
             return Err(Unfit::OtherTime(journal.node.clone(), from, to));
         }
     }
-    let lanes: Vec<Vec<Lane>> = journals
-        .iter()
-        .map(|one| lanes::of(one, from_us, to_us))
-        .collect();
-    let phases = phases::find(&journals, began_us, last_us);
-    let first_us = phases
-        .first()
-        .map_or(began_us, |phase| phase.from_us.min(began_us));
+    let lanes = lanes::all(&journals, &clocks, from_us, to_us);
     let service = service::look(&lanes, first_us, last_us);
-    let is_whole = absent(&journals).is_empty();
-    let cause = cause::suspect(&journals, began_us, last_us);
+    let is_whole = has_all && gaps(&journals, first_us, last_us).is_empty();
     let (moments, left_out) = moments::collect(&journals, from_us, to_us);
     let alarms = moments::alarms(&journals, began_us, to_us);
-    let loss = service::loss(&incidents, &own, &journals);
-    let unknown = unknown(&journals, &clocks);
+    let loss = service::loss(&incidents, &own, &journals, &absent(&journals));
+    let mut unknown = unknown::list(&journals, &clocks);
+    unknown.extend(gaps(&journals, first_us, last_us));
     let nodes = journals
         .iter()
         .zip(clocks)
@@ -226,20 +234,28 @@ fn check_nodes(journals: &[Journal]) -> Result<(), Unfit> {
     Ok(())
 }
 
+/// A record may be so late that the clocks seem to contradict each other, but not by more.
+const CONTRADICT_US: i64 = 1_000_000;
+
 /// Puts all records on the first node's clock.
-fn align(journals: &mut [Journal]) -> Vec<Option<Alignment>> {
+fn align(journals: &mut [Journal]) -> Result<Vec<Option<Alignment>>, Unfit> {
     let Some((first, others)) = journals.split_first_mut() else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let mut found = vec![None];
     for other in others {
         let alignment = clocks::align(first, other);
+        let within_us = alignment.within_us.unwrap_or(0);
+        if alignment.agreement == Agreement::Uneven && within_us > CONTRADICT_US {
+            let (one, other) = (first.node.clone(), other.node.clone());
+            return Err(Unfit::Contradict(one, other, 2 * within_us / 1_000_000));
+        }
         for record in &mut other.records {
             record.at.wall_us -= alignment.ahead_us;
         }
         found.push(Some(alignment));
     }
-    found
+    Ok(found)
 }
 
 fn summaries(journal: &Journal) -> Vec<IncidentSummary> {
@@ -280,6 +296,12 @@ fn extent(
     (began, ended.map(|ended| ended.max(began)))
 }
 
+/// When the last incident before it was over, on any node.
+fn before(incidents: &[Vec<IncidentSummary>], began_us: i64) -> Option<i64> {
+    let closed = incidents.iter().flatten().filter_map(closed_us);
+    closed.filter(|closed| *closed < began_us).max()
+}
+
 fn within(incidents: Vec<IncidentSummary>, from_us: i64, to_us: i64) -> Vec<IncidentSummary> {
     let overlaps = |one: &IncidentSummary| {
         opened_us(one) <= to_us && closed_us(one).is_none_or(|closed| closed >= from_us)
@@ -302,44 +324,4 @@ fn moment_us(text: &str) -> Option<i64> {
 fn last_of(journals: &[Journal]) -> i64 {
     let last = journals.iter().filter_map(|journal| journal.records.last());
     last.map(|record| record.at.wall_us).max().unwrap_or(0)
-}
-
-/// The other nodes whose journals are not here.
-fn absent(journals: &[Journal]) -> Vec<&str> {
-    let mut absent: Vec<&str> = Vec::new();
-    for peer in journals
-        .iter()
-        .flat_map(|journal| &journal.settings().peers)
-    {
-        let is_here = journals.iter().any(|journal| journal.node == *peer);
-        if !is_here && !absent.contains(&peer.as_str()) {
-            absent.push(peer);
-        }
-    }
-    absent
-}
-
-fn unknown(journals: &[Journal], clocks: &[Option<Alignment>]) -> Vec<String> {
-    let mut unknown = Vec::new();
-    for peer in absent(journals) {
-        unknown.push(format!(
-            "What {peer} decided, and how long it served: its journal is not here (--with {peer}.rha)."
-        ));
-    }
-    for (journal, clock) in journals.iter().zip(clocks) {
-        if clock
-            .as_ref()
-            .is_some_and(|clock| clock.agreement == Agreement::Unknown)
-        {
-            unknown.push(format!(
-                "How far the clock of {} was apart: there is nothing that both nodes saw.",
-                journal.node
-            ));
-        }
-    }
-    unknown.push(
-        "What clients saw: acknowledged writes are counted by nobody. The loss is a bound, from offsets and times."
-            .to_owned(),
-    );
-    unknown
 }

@@ -27,7 +27,14 @@ pub struct Phase {
 }
 
 /// The phases of the first promotion between two moments; none where there was none.
-pub(super) fn find(journals: &[Journal], began_us: i64, last_us: i64) -> Vec<Phase> {
+///
+/// How long it took to be seen is only known where the journals of all nodes are here.
+pub(super) fn find(
+    journals: &[Journal],
+    is_whole: bool,
+    began_us: i64,
+    last_us: i64,
+) -> Vec<Phase> {
     let Some((heir, promoted)) = first_promotion(journals, began_us, last_us) else {
         return Vec::new();
     };
@@ -48,22 +55,8 @@ pub(super) fn find(journals: &[Journal], began_us: i64, last_us: i64) -> Vec<Pha
     let vip_us = vip.unwrap_or(ordered_us).min(ordered_us);
     let own = |name, from_us, to_us, what| phase(name, &[&heir.node], from_us, to_us, what);
     let mut phases = match trouble {
-        Some((loser, first_us, given_up_us)) => vec![
-            phase(
-                "detect",
-                &[&loser],
-                first_us,
-                given_up_us,
-                "from the first sign to the decision",
-            ),
-            phase(
-                "VRRP",
-                &[&loser, &heir.node],
-                given_up_us,
-                vip_us,
-                "until keepalived made the other node MASTER",
-            ),
-        ],
+        Some(trouble) => detected(trouble, &heir.node, vip_us),
+        None if !is_whole => Vec::new(),
         None => vec![own(
             "detect",
             began_us,
@@ -93,6 +86,36 @@ pub(super) fn find(journals: &[Journal], began_us: i64, last_us: i64) -> Vec<Pha
         )
     }));
     phases
+}
+
+/// How who led before, and then keepalived, came to give it up.
+fn detected(
+    (loser, first_us, given_up_us): (String, i64, i64),
+    heir: &String,
+    vip_us: i64,
+) -> Vec<Phase> {
+    vec![
+        phase(
+            "detect",
+            &[&loser],
+            first_us,
+            given_up_us,
+            "from the first sign to the decision",
+        ),
+        phase(
+            "VRRP",
+            &[&loser, heir],
+            given_up_us,
+            vip_us,
+            "until keepalived made the other node MASTER",
+        ),
+    ]
+}
+
+/// When the promotion was done.
+pub(super) fn promoted_us(phases: &[Phase]) -> Option<i64> {
+    let promotion = phases.iter().find(|phase| phase.name == "promote")?;
+    Some(promotion.to_us)
 }
 
 fn first_promotion(

@@ -1,7 +1,9 @@
 //! When nobody served, and when two took writes; what that can have cost.
 
 use super::lanes::{Lane, LaneKind, Span};
-use super::{Journal, moments};
+use super::{Journal, moments, opened_us};
+use crate::model::effect::Effect;
+use crate::model::record::Record;
 use crate::views::timeline::IncidentSummary;
 
 /// What all nodes together gave.
@@ -77,12 +79,19 @@ pub(super) fn loss(
     incidents: &[Vec<IncidentSummary>],
     own: &IncidentSummary,
     journals: &[Journal],
+    absent: &[&str],
 ) -> Vec<String> {
     let mut told = Vec::new();
     for (journal, incidents) in journals.iter().zip(incidents) {
         let near = incidents.iter().filter(|one| moments::overlap(one, own));
         for one in near {
             let node = &journal.node;
+            if let Some(giver) = handed_over(journals, one, node) {
+                told.push(format!(
+                    "None: {giver} held writes back until {node} had all of them."
+                ));
+                continue;
+            }
             match (one.loss.saved, one.loss.bytes, one.loss.unseen_us) {
                 (Some(true), bytes, _) => told.push(format!(
                     "{node}: {} of its writes were not with the new primary, and were saved: `rha rescue list` on {node} names the file.",
@@ -92,12 +101,12 @@ pub(super) fn loss(
                     "{node}: {} of its writes were not with the new primary, and could NOT be saved.",
                     amount(bytes)
                 )),
-                (None, _, Some(us)) => told.push(format!(
-                    "{node} was promoted {} ms after it was last seen in step with the primary: what that took in later may be lost.",
-                    us / 1_000
+                (None, ..) if one.loss.unknown => told.push(format!(
+                    "{node} was promoted, and when its link to the primary was last up is not in these records: any part of what that took in may be lost."
                 )),
-                (None, _, None) if one.loss.unknown => told.push(format!(
-                    "{node} was promoted, and when it was last in step with the primary is not in these records: any part of what that took in may be lost."
+                (None, _, Some(us)) => told.push(format!(
+                    "{node} was promoted {} ms after its link to the primary was last seen up: what did not come through it may be lost.",
+                    us / 1_000 + 1
                 )),
                 (None, _, None) => {}
             }
@@ -106,7 +115,31 @@ pub(super) fn loss(
     if told.is_empty() {
         told.push("Nothing that is known of.".to_owned());
     }
+    for peer in absent {
+        told.push(format!("What {peer} may have lost is in its journal."));
+    }
     told
+}
+
+/// A switchover comes about so long before the node that takes over sees anything of it, at most.
+const HAND_OVER_US: i64 = 10_000_000;
+
+/// Who handed the VIP to `node` with all that was written, if that is how `incident` came about.
+fn handed_over<'a>(
+    journals: &'a [Journal],
+    incident: &IncidentSummary,
+    node: &str,
+) -> Option<&'a str> {
+    let opened = opened_us(incident);
+    let gives = |record: &Record| {
+        let effects = &mut record.decision.effects.iter();
+        (opened - HAND_OVER_US..=opened + HAND_OVER_US).contains(&record.at.wall_us)
+            && effects.any(|effect| matches!(effect, Effect::LetGo { to, .. } if to == node))
+    };
+    let giver = journals
+        .iter()
+        .find(|journal| journal.records.iter().any(gives));
+    giver.map(|journal| journal.node.as_str())
 }
 
 fn amount(bytes: Option<u64>) -> String {

@@ -123,7 +123,6 @@ impl Engine<'_> {
         let recorded = machine::step(&mut lane.recorded, record.seq, record.at, &record.event);
         if is_failover(recorded.transition) {
             found.failovers += 1;
-            found.uncompared += u64::from(lane.apart.is_some());
         }
         if recorded.effects.contains(&Effect::Promote) {
             found.by_vrrp += u64::from(matches!(record.event, Event::VrrpNotified(_)));
@@ -131,7 +130,8 @@ impl Engine<'_> {
         if lane.apart.is_none() {
             together(lane, knobs, record, early, &recorded);
         } else {
-            apart(lane, record, early, &recorded);
+            let is_met = apart(lane, record, early, &recorded);
+            found.uncompared += u64::from(is_failover(recorded.transition) && !is_met);
         }
         lane.note_check(record);
         if lane.is_over(record.at)
@@ -256,15 +256,22 @@ fn part(lane: &mut Lane, departure: Departure, wanted: Wanted, recorded: &Decisi
     lane.apart = Some(apart);
 }
 
-/// A record while the machines have parted.
-fn apart(lane: &mut Lane, record: &Record, early: Vec<(At, Decision)>, recorded: &Decision) {
+/// A record while the machines have parted. True if it decides what the other machine had decided before.
+fn apart(
+    lane: &mut Lane,
+    record: &Record,
+    early: Vec<(At, Decision)>,
+    recorded: &Decision,
+) -> bool {
     let Some(mut apart) = lane.apart.take() else {
-        return;
+        return false;
     };
+    let mut is_met = false;
     match &apart.wanted {
         Wanted::Nothing => {}
         Wanted::FromRecorded(goal) => {
-            if goal.is_met_by(recorded) {
+            is_met = goal.is_met_by(recorded);
+            if is_met {
                 let us = record.at.since(&apart.departure.at).unwrap_or(0);
                 (apart.departure.fate, apart.wanted) = (Fate::Earlier(us), Wanted::Nothing);
             }
@@ -292,6 +299,7 @@ fn apart(lane: &mut Lane, record: &Record, early: Vec<(At, Decision)>, recorded:
     }
     apart.taint(recorded);
     lane.apart = Some(apart);
+    is_met
 }
 
 /// When the other machine would decide it, if the checks went on as the last one.

@@ -84,8 +84,13 @@ impl fmt::Display for Loss {
         match (self.saved, self.unseen_us) {
             (Some(true), _) => bytes(f).and_then(|()| f.write_str(", saved")),
             (Some(false), _) => bytes(f).and_then(|()| f.write_str(", NOT saved")),
-            (None, Some(us)) => write!(f, "< {}.{} s of writes", us / 1_000_000, us / 100_000 % 10),
-            (None, None) if self.unknown => f.write_str("unknown"),
+            (None, _) if self.unknown => f.write_str("unknown"),
+            // A bound: rounded up.
+            (None, Some(us @ 0..1_000_000)) => write!(f, "< {} ms of writes", us / 1_000 + 1),
+            (None, Some(us)) => {
+                let tenths = us / 100_000 + 1;
+                write!(f, "< {}.{} s of writes", tenths / 10, tenths % 10)
+            }
             (None, None) => f.write_str("none"),
         }
     }

@@ -46,11 +46,13 @@ impl Asked {
                     || Problem::usage(format!("{name} = {value}: a time from 10ms to 255s"));
                 asked.advert = Some(ms.ok_or_else(wrong)?);
             } else {
-                let knob = Knob::read(name, value, millis).map_err(|why| {
-                    Problem::usage(why).hint(format!(
+                let is_known = Knob::names().any(|known| known == name);
+                let knob = Knob::read(name, value, millis).map_err(|why| match is_known {
+                    true => Problem::usage(why),
+                    false => Problem::usage(why).hint(format!(
                         "And {}: how long VRRP takes to notice silence.",
                         ADVERT[0]
-                    ))
+                    )),
                 })?;
                 asked.knobs.push(knob);
             }
@@ -240,7 +242,8 @@ fn unknown() -> Vec<&'static str> {
         "What the world would have made of another decision: each incident is followed up to the first one that differs, and \
          both go on together when the recorded one is over.",
         "What Redis would have answered where it was killed or promoted: its checks are taken to go on as the last one, for 60 s.",
-        "What the other nodes would have done: they are taken to have the settings that they had.",
+        "What the other nodes would have done: this is the journal of one node, and they are taken to have the settings that \
+         they had. What began on another node shows in a replay of its journal.",
         "Checks at another interval: only those that were made are recorded.",
     ]
 }

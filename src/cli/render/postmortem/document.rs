@@ -5,7 +5,7 @@ use jiff::tz::Offset;
 use crate::cli::incidents::seconds;
 use crate::cli::render::screen::{clock, clock_offset, local};
 use crate::cli::render::{Screen, counted};
-use crate::postmortem::{Agreement, Alignment, Moment, Phase, Postmortem, Span};
+use crate::postmortem::{Agreement, Alignment, Moment, Phase, Postmortem};
 
 /// A part of it.
 pub(super) enum Block {
@@ -29,10 +29,10 @@ pub(super) struct Document {
     pub blocks: Vec<Block>,
 }
 
-struct Writer<'a> {
-    told: &'a Postmortem,
+pub(super) struct Writer<'a> {
+    pub(super) told: &'a Postmortem,
     offset: Offset,
-    blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block>,
 }
 
 /// The document of a postmortem, in the reader's time zone.
@@ -76,60 +76,11 @@ impl Writer<'_> {
         self.blocks.push(Block::List(items.to_vec()));
     }
 
-    fn table(&mut self, titles: &[&'static str], rows: Vec<Vec<String>>) {
+    pub(super) fn table(&mut self, titles: &[&'static str], rows: Vec<Vec<String>>) {
         self.blocks.push(Block::Table {
             titles: titles.to_vec(),
             rows,
         });
-    }
-
-    fn summary(&mut self) {
-        let told = self.told;
-        let incident = &told.incident;
-        let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "?".to_owned());
-        let lasted = match told.ended_us {
-            Some(ended) => seconds(between(told.began_us, ended)),
-            None => "it goes on".to_owned(),
-        };
-        let rows = [
-            ("suspected cause", told.cause.text.clone()),
-            ("first sign", incident.cause.clone()),
-            ("lasted", lasted),
-            ("nobody served", served(told)),
-            ("two took writes", total(&told.doubles)),
-            (
-                "role of this node",
-                format!("{} -> {}", role(&incident.from), role(&incident.to)),
-            ),
-            ("alarms", self.alarm_counts()),
-        ];
-        let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
-        self.table(&["", ""], rows.to_vec());
-        if !told.cause.evidence.is_empty() {
-            self.blocks
-                .push(Block::Text("What speaks for that cause:".to_owned()));
-            let evidence = told.cause.evidence.iter();
-            let evidence = evidence.map(|(node, seq, text)| format!("{node} {seq}: {text}"));
-            self.blocks.push(Block::List(evidence.collect()));
-        }
-    }
-
-    fn alarm_counts(&self) -> String {
-        let sent = &self.told.alarms.sent;
-        let count = |status: &str| sent.iter().filter(|(_, _, _, one)| one == status).count();
-        let suppressed: u64 = self
-            .told
-            .alarms
-            .suppressed
-            .iter()
-            .map(|(_, count)| count)
-            .sum();
-        format!(
-            "{} raised, {} resolved, {} repeated, {suppressed} kept back",
-            count("raised"),
-            count("resolved"),
-            count("repeated")
-        )
     }
 
     fn drawings(&mut self) {
@@ -159,7 +110,10 @@ impl Writer<'_> {
         self.heading("Where the time went");
         let phases = &self.told.phases;
         if phases.is_empty() {
-            let text = "Redis was promoted on none of these nodes.".to_owned();
+            let mut text = "Redis was promoted on none of these nodes.".to_owned();
+            if self.told.outages.is_none() {
+                text += " (Not all journals are here.)";
+            }
             return self.blocks.push(Block::Text(text));
         }
         let row = |phase: &Phase| {
@@ -319,7 +273,7 @@ impl Writer<'_> {
     }
 
     /// Since the beginning of it: `+1.234 s`.
-    fn after(&self, at_us: i64) -> String {
+    pub(super) fn after(&self, at_us: i64) -> String {
         relative(at_us - self.told.began_us)
     }
 }
@@ -331,37 +285,18 @@ pub(super) fn relative(us: i64) -> String {
     format!("{sign}{}.{:03} s", ms / 1_000, ms % 1_000)
 }
 
-fn milliseconds(us: u64) -> String {
+pub(super) fn milliseconds(us: u64) -> String {
     match us {
         0..100_000 => format!("{}.{} ms", us / 1_000, us / 100 % 10),
         _ => seconds(us),
     }
 }
 
-fn between(from_us: i64, to_us: i64) -> u64 {
+pub(super) fn between(from_us: i64, to_us: i64) -> u64 {
     u64::try_from(to_us.saturating_sub(from_us)).unwrap_or(0)
 }
 
-fn served(told: &Postmortem) -> String {
-    match &told.outages {
-        Some(outages) => total(outages),
-        None => "not known without the other journals (--with)".to_owned(),
-    }
-}
-
-fn total(spans: &[Span]) -> String {
-    let us: u64 = spans
-        .iter()
-        .map(|span| between(span.from_us, span.to_us))
-        .sum();
-    match spans.len() {
-        0 => "at no time".to_owned(),
-        1 => milliseconds(us),
-        several => format!("{}, {several} times", milliseconds(us)),
-    }
-}
-
-fn apart(clock: &Alignment) -> String {
+pub(super) fn apart(clock: &Alignment) -> String {
     let within = match clock.within_us {
         Some(us) => format!(", to within {}", milliseconds(us.unsigned_abs())),
         None => String::new(),

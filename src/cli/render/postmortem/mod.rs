@@ -3,6 +3,7 @@
 mod document;
 mod html;
 mod markdown;
+mod summary;
 mod svg;
 mod text;
 

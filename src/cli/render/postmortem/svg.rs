@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use super::document::relative;
+use super::document::{between, milliseconds, relative};
 use super::html::escaped;
 use crate::postmortem::{Lane, LaneKind, Node, Postmortem, Span};
 
@@ -190,28 +190,33 @@ fn bands(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let bottom = drawing.height - AXIS - HEAD;
-    let mut free = LABELS;
+    // The longest is labelled first. Where two labels would lie on each other, the rectangle of the shorter one says it.
+    let mut spans: Vec<&Span> = spans.iter().collect();
+    spans.sort_by_key(|span| span.from_us - span.to_us);
+    let mut taken: Vec<(f64, f64)> = Vec::new();
     for span in spans {
         if span.to_us < drawing.from_us || span.from_us > drawing.to_us {
             continue;
         }
         let (x, end) = (drawing.x(span.from_us), drawing.x(span.to_us));
         let width = (end - x).max(LEAST);
-        let took = relative(span.to_us - span.from_us);
-        let said = format!("{}: {}", span.what, took.trim_start_matches('+'));
+        let took = milliseconds(between(span.from_us, span.to_us));
+        let said = format!("{}: {took}", span.what);
         writeln!(
             out,
             "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{HEAD}\" width=\"{width:.1}\" height=\"{bottom:.1}\"><title>{said}</title></rect>"
         )?;
         let length = said.len() as f64 * LETTER;
         let at = x.min(WIDTH - length);
-        // Where two would lie on each other, the rectangle says it alone.
-        if at >= free {
+        if taken
+            .iter()
+            .all(|(from, to)| at > *to || at + length < *from)
+        {
             writeln!(
                 out,
                 "<text class=\"band\" x=\"{at:.1}\" y=\"{text_y}\">{said}</text>"
             )?;
-            free = at + length + 8.0;
+            taken.push((at - 8.0, at + length + 8.0));
         }
     }
     Ok(())
