@@ -113,9 +113,9 @@ pub struct HistoryArgs {
 pub enum What {
     /// List the incidents: from the first sign of trouble to a settled role
     ///
-    /// The last 20, oldest first, as this node saw them; `rha postmortem` tells one of them, from all nodes. OUTAGE: until
-    /// a primary was seen to serve. LOSS: what may be lost of acknowledged writes. ALARMS: raised, and kept back because
-    /// they were said already.
+    /// The last 20, oldest first, as this node saw them. OUTAGE: from its own first sign until it saw a primary serve; for
+    /// how long nobody did, `rha postmortem --with` tells from the journals of all nodes. LOSS: what may be lost of
+    /// acknowledged writes, as far as this node knows. ALARMS: raised, and kept back because they were said already.
     ///
     /// Example: `rha history incidents --since yesterday`
     Incidents(IncidentsArgs),

@@ -48,6 +48,12 @@ pub struct ReplayArgs {
     pub from: Option<u64>,
 
     /// What if this setting had been another? As in the configuration: health.fall=5; can be given several times
+    ///
+    /// health.fall, health.rise, health.fall_on, failover.prefer, failover.last_primary_wait, failover.replicated_writes,
+    /// failover.kill_hung, failover.drain, failover.negotiation_wait, failover.retry, failover.reconcile_wait,
+    /// failover.keepalived_gone_wait, failover.tilt, failover.max_promotions, failover.promotions_window,
+    /// alarm.unserved_wait, alarm.redundancy_wait, alarm.repeat; and vrrp.advert, the interval of keepalived's adverts. What
+    /// began on another node shows in a replay of its journal.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 

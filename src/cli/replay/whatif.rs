@@ -334,7 +334,20 @@ impl From<&Departure> for DepartureJson {
 
 #[cfg(test)]
 mod tests {
-    use super::millis;
+    use clap::CommandFactory as _;
+
+    use super::{ADVERT, millis};
+    use crate::replay::knobs::Knob;
+
+    #[test]
+    fn the_help_names_what_can_be_set() {
+        let mut command = crate::cli::Cli::command();
+        let replay = command.find_subcommand_mut("replay").unwrap();
+        let help = replay.render_long_help().to_string();
+        for name in Knob::names().chain([ADVERT[0]]) {
+            assert!(help.contains(name), "{name}: {help}");
+        }
+    }
 
     #[test]
     fn times_are_read() {
