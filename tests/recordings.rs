@@ -419,15 +419,7 @@ fn each_filter_finds_its_own() {
     assert_eq!(count(&["--role", "fenced"]), 0);
     assert!(count(&["--grep", "redis process [0-9]+ exited"]) > 0);
     assert_eq!(count(&["--grep", "REDIS PROCESS"]), 0);
-    let list = printed(&[
-        "history",
-        "incidents",
-        "--output",
-        "json",
-        "--bundle",
-        text(&own),
-    ]);
-    let list: Value = serde_json::from_str(&list).unwrap();
+    let list = incidents(&own, "-n", "0");
     let id = list[0]["id"].to_string();
     assert!((1..all).contains(&count(&["--all", "--incident", &id])));
     let seqs = |filter: &[&str]| -> Vec<u64> {

@@ -212,13 +212,6 @@ pub struct Bad {
     pub why: String,
 }
 
-/// The last line of an answer with records, where not all of them could be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unread {
-    /// The first that could not.
-    pub unread: Bad,
-}
-
 impl Verified {
     /// Reads all of the journal.
     ///

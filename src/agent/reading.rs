@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::api::{Answer, Bad, Compact, JournalStats, Unread, Verified};
+use super::api::{Answer, Compact, JournalStats, Verified};
 use super::library::Lent;
 use super::lookup;
 use super::pilot::Ask;
@@ -26,18 +26,10 @@ use crate::views::history::Filter;
 pub(super) async fn history(State(app): State<App>, Query(filter): Query<Filter>) -> Response {
     stream(&app, move |journal, listens, send| {
         for record in lookup::found(journal, &filter, listens)? {
-            let line = match record {
-                Ok(record) => serde_json::to_vec(&record),
-                Err(Error::Damaged { seq, why }) => serde_json::to_vec(&Unread {
-                    unread: Bad {
-                        seq: seq.unwrap_or(journal.first_seq()),
-                        why,
-                    },
-                }),
-                Err(error) => return Err(error),
-            };
             // A record that JSON cannot hold ends the answer in the middle.
-            let Ok(mut line) = line else { break };
+            let Ok(mut line) = serde_json::to_vec(&record?) else {
+                break;
+            };
             line.push(b'\n');
             if !send(line) {
                 break;

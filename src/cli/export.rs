@@ -259,7 +259,8 @@ fn pack(paths: &Paths, range: Range<Seq>, file: &mut File) -> anyhow::Result<Abo
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let (from, below) = (range.start, range.end);
         let path = format!("{}?from={from}&below={}", api::FRAMES, below.0);
-        io::copy(&mut client.open(&path)?, &mut packer)?;
+        io::copy(&mut client.open(&path)?, &mut packer)
+            .map_err(|error| source::cut_off(paths, error.into()))?;
     } else {
         let unread = source::unread(paths);
         let reader = Reader::open(&paths.journal()).map_err(unread)?;

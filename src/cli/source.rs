@@ -9,7 +9,7 @@ use super::bundle;
 use super::client::Client;
 use super::render::{Problem, waiting};
 use crate::agent::api;
-use crate::agent::api::{Bad, JournalStats, Unread, Verified};
+use crate::agent::api::{Bad, JournalStats, Verified};
 use crate::agent::blackbox::compare;
 use crate::agent::lookup;
 use crate::config::{Config, Instance, Paths};
@@ -92,9 +92,7 @@ pub fn records(origin: &Origin) -> anyhow::Result<(Recovered, Records)> {
         }
     };
     if let Some(client) = Client::connect(&paths.agent_socket())? {
-        let frames = FrameReader::new(client.open(api::FRAMES)?)?;
-        let before = frames.before_first()?;
-        return Ok((before, Box::new(frames.map(|record| Ok(record?)))));
+        return frames_of_agent(paths, &client, api::FRAMES);
     }
     let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
@@ -116,9 +114,7 @@ pub fn excerpt(origin: &Origin, range: Range<Seq>) -> anyhow::Result<(Recovered,
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let (from, below) = (range.start, range.end.0);
         let path = format!("{}?from={from}&below={below}", api::FRAMES);
-        let frames = FrameReader::new(client.open(&path)?)?;
-        let before = frames.before_first()?;
-        return Ok((before, Box::new(frames.map(|record| Ok(record?)))));
+        return frames_of_agent(paths, &client, &path);
     }
     let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
@@ -169,19 +165,8 @@ pub fn history(origin: &Origin, filter: &Filter) -> anyhow::Result<Records> {
     if let Some(client) = Client::connect(&paths.agent_socket())? {
         let path = format!("{}?{}", api::HISTORY, serde_urlencoded::to_string(filter)?);
         let lines = BufReader::new(client.open(&path)?).lines();
-        let unread = unread(paths);
-        return Ok(Box::new(lines.map(move |line| {
-            let line = line?;
-            serde_json::from_str(&line).map_err(|error| match serde_json::from_str(&line) {
-                Ok(Unread {
-                    unread: Bad { seq, why },
-                }) => unread(Error::Damaged {
-                    seq: Some(seq),
-                    why,
-                }),
-                Err(_) => error.into(),
-            })
-        })));
+        let records = lines.map(|line| Ok(serde_json::from_str(&line?)?));
+        return Ok(of_agent(paths, records));
     }
     let unread = unread(paths);
     let reader = Reader::open(&paths.journal()).map_err(unread)?;
@@ -189,6 +174,39 @@ pub fn history(origin: &Origin, filter: &Filter) -> anyhow::Result<Records> {
     let found = lookup::found(&reader, filter, || true).map_err(unread)?;
     let found = found.chain(lost_end(reader));
     Ok(Box::new(found.map(move |record| record.map_err(unread))))
+}
+
+/// Records that the agent reads, until it tells no more of them.
+fn of_agent(
+    paths: &Paths,
+    records: impl Iterator<Item = anyhow::Result<Record>> + 'static,
+) -> Records {
+    let paths = paths.clone();
+    Box::new(records.map(move |record| record.map_err(|error| cut_off(&paths, error))))
+}
+
+fn frames_of_agent(
+    paths: &Paths,
+    client: &Client,
+    path: &str,
+) -> anyhow::Result<(Recovered, Records)> {
+    let frames = FrameReader::new(client.open(path)?);
+    let frames = frames.map_err(|error| cut_off(paths, error.into()))?;
+    let before = frames.before_first()?;
+    let records = frames.map(|record| Ok(record?));
+    Ok((before, of_agent(paths, records)))
+}
+
+/// Why an answer of the agent's ended in the middle: the journal may be damaged, which is said as without an agent.
+pub fn cut_off(paths: &Paths, error: anyhow::Error) -> anyhow::Error {
+    let verified = verify_all(paths).ok();
+    match verified.and_then(|verified| verified.first_bad) {
+        Some(Bad { seq, why }) => unread(paths)(Error::Damaged {
+            seq: Some(seq),
+            why,
+        }),
+        None => error,
+    }
 }
 
 /// What is told behind the last record, if the disk once reached further.

@@ -125,7 +125,8 @@ fn of(journal: &Journal, seen: &[Glimpse], from_us: i64, to_us: i64) -> Vec<Lane
         // Nothing is drawn backwards, whatever the clock did.
         last_us = record.at.wall_us.max(last_us);
         while let Some(glimpse) = seen.next_if(|glimpse| glimpse.at_us <= last_us) {
-            rows[1].is_replica(*glimpse);
+            let [_, redis, ..] = &mut rows;
+            redis.is_replica(*glimpse);
         }
         note(&mut rows, record, last_us);
     }

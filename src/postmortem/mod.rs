@@ -174,12 +174,13 @@ pub fn tell(incident: IncidentId, mut journals: Vec<Journal>) -> Result<Postmort
     }
     let lanes = lanes::all(&journals, &clocks, from_us, to_us);
     let service = service::look(&lanes, first_us, last_us);
-    let is_whole = has_all && gaps(&journals, first_us, last_us).is_empty();
+    let gaps = gaps(&journals, first_us, last_us);
+    let is_whole = has_all && gaps.is_empty();
     let (moments, left_out) = moments::collect(&journals, from_us, to_us);
     let alarms = moments::alarms(&journals, began_us, to_us);
     let loss = service::loss(&incidents, &own, &journals, &absent(&journals));
     let mut unknown = unknown::list(&journals, &clocks);
-    unknown.extend(gaps(&journals, first_us, last_us));
+    unknown.extend(gaps);
     let nodes = journals
         .iter()
         .zip(clocks)

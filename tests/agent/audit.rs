@@ -70,13 +70,8 @@ fn a_bundle_is_the_same_from_the_agent_and_from_the_journal() {
     assert!(count(&live).contains("no divergence"));
     assert!(count(&rest).contains("no divergence"));
     let seqs = |source: &str| -> Vec<u64> {
-        let lines = world.wants(
-            0,
-            format!("history -n 0 --all --output jsonl {source}").trim(),
-        );
-        let records = lines
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let records = world.history(format!("--all {source}").trim_end());
+        let records = records.iter();
         records
             .map(|record| record["seq"].as_u64().unwrap())
             .collect()
